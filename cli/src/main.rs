@@ -1,0 +1,3 @@
+//! The trilane program.
+
+fn main() {}
