@@ -1,0 +1,3 @@
+module demo/balancer
+
+go 1.24

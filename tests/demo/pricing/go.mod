@@ -1,0 +1,3 @@
+module demo/pricing
+
+go 1.24
