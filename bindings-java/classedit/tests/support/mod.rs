@@ -1,0 +1,110 @@
+//! What the tests share: a scratch directory and the JDK, when there is one.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs};
+
+/// A directory that is removed with its content.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "classedit-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let dir = env::temp_dir().join(name);
+        fs::create_dir_all(&dir).expect("a scratch directory");
+        Self(dir)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// javac and java.
+pub struct Jdk {
+    bin: PathBuf,
+}
+
+impl Jdk {
+    /// The JDK of JAVA_HOME or PATH. Says so when there is none.
+    pub fn find() -> Option<Self> {
+        let home = env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin"));
+        let path = env::var_os("PATH").unwrap_or_default();
+        let found = home
+            .into_iter()
+            .chain(env::split_paths(&path))
+            .find(|bin| bin.join("javac").is_file());
+        if found.is_none() {
+            println!("skipped: no javac");
+        }
+        found.map(|bin| Self { bin })
+    }
+
+    pub fn compile(&self, names: &[&str], options: &[&str], out: &Path) {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/java");
+        let done = Command::new(self.bin.join("javac"))
+            .args(options)
+            .arg("-d")
+            .arg(out)
+            .args(names.iter().map(|n| sources.join(format!("{n}.java"))))
+            .output()
+            .expect("javac starts");
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+
+    /// Runs a main class with everything verified; its exit has to be clean. The lines it prints.
+    pub fn run(&self, options: &[&str], classes: &Path, main: &str) -> Vec<String> {
+        let done = Command::new(self.bin.join("java"))
+            .args([
+                "-Xverify:all",
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
+            ])
+            .args(options)
+            .arg("-cp")
+            .arg(classes)
+            .args(main.split(' '))
+            .output()
+            .expect("java starts");
+        let (out, err) = (
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr),
+        );
+        assert!(done.status.success(), "{main}: {out}\n{err}");
+        out.lines().map(str::to_owned).collect()
+    }
+}
+
+/// The class files of a directory by file name.
+pub fn classes(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(dir)
+        .expect("the directory of classes")
+        .map(|e| e.expect("an entry").path());
+    let files = entries.filter(|p| p.extension().is_some_and(|e| e == "class"));
+    files
+        .map(|p| {
+            (
+                p.file_name().unwrap().to_string_lossy().into_owned(),
+                fs::read(&p).unwrap(),
+            )
+        })
+        .collect()
+}
