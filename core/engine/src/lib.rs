@@ -1,1 +1,34 @@
-//! See Cargo.toml.
+//! Puts lanes, sources and settings together behind one public API, the only one that `ffi` and the Java agent use.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`settings`] | every setting, its places and their order |
+//! | [`inbound`] | a request comes in: carriers, entry rules, own tag → a tag |
+//! | [`outbound`] | a call goes out: list + tag → subset, instance; may carriers be written? |
+//! | `lists` | published lists by id |
+//! | `state` | the snapshot in force, and how a new one is published |
+//! | `ctl` | the one thread: watches the rule file, says what happened |
+//! | [`log`], [`count`] | words and numbers |
+#![deny(unsafe_code)]
+
+mod ctl;
+pub mod count;
+mod engine;
+mod explain;
+pub mod inbound;
+mod lists;
+pub mod log;
+pub mod outbound;
+mod process;
+pub mod settings;
+mod state;
+
+pub use count::Counter;
+pub use engine::{Change, Engine, Instance, Options};
+pub use inbound::Kind;
+pub use log::Level;
+pub use trilane_lane::Mode;
+pub use trilane_lane::tag::TagId;
+
+/// The library's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,1 +1,6 @@
-//! See Cargo.toml.
+//! Where rules and instances come from. Now: the rule file. Registries come with their own issues.
+#![forbid(unsafe_code)]
+
+mod file;
+
+pub use file::{FileSource, Read};

@@ -1,0 +1,392 @@
+//! The engine: what one process has once.
+
+use crate::count::{Counter, Counts};
+use crate::ctl::{self, Stop};
+use crate::lists::{Desk, Lists};
+use crate::log::{Level, Log};
+use crate::process;
+use crate::settings::{DEFAULT_RULES, Settings};
+use crate::state::State;
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use std::sync::{Arc, OnceLock};
+use trilane_lane::Mode;
+use trilane_lane::list::{Instance as Listed, List};
+use trilane_lane::metadata;
+use trilane_lane::rules::{self, MAX_FILE, Rules, Snapshot};
+use trilane_lane::tag::{TagId, Tags};
+use trilane_sources::FileSource;
+
+/// What a binding gathers at an explicit start.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What follows `libtrilane.so=`: `k=v,k=v`.
+    pub agent_option: String,
+    /// System properties that are settings: see [`crate::settings::PROPERTY_PREFIXES`].
+    pub properties: Vec<(String, String)>,
+    /// Whether loading was the switch (`-agentpath`, attach, a woven build): takes part without a tag.
+    pub explicit: bool,
+    /// `java`, `go` or `c`.
+    pub binding: &'static str,
+    /// False in tests: environment and pod files are not read.
+    pub read_environment: bool,
+}
+
+/// An instance as a binding hands it over.
+#[derive(Clone, Debug)]
+pub struct Instance<'a> {
+    /// `host:port` as the framework spells it.
+    pub address: &'a str,
+    /// The values of [`Engine::metadata_keys`] that it has.
+    pub metadata: &'a [(&'a str, &'a str)],
+    /// Its one health bit.
+    pub healthy: bool,
+}
+
+/// What a derived list has and has not.
+#[derive(Clone, Debug, Default)]
+pub struct Change<'a> {
+    /// Positions that are left out.
+    pub removed: &'a [u32],
+    /// Instances that come behind the rest.
+    pub added: &'a [Instance<'a>],
+}
+
+type Observer = Box<dyn Fn(&Engine) + Send>;
+
+/// See the module's page. Shared by reference; every method may be called from any thread.
+pub struct Engine {
+    pub(crate) settings: Settings,
+    pub(crate) tags: ArcSwap<Tags>,
+    pub(crate) state: ArcSwap<State>,
+    pub(crate) lists: Lists,
+    pub(crate) counts: Counts,
+    pub(crate) source: Mutex<Option<FileSource>>,
+    pub(crate) stop: Arc<Stop>,
+    log: Log,
+    own_tag_id: TagId,
+    base_mode: Mode,
+    binding: &'static str,
+    /// The publishing lock: whoever holds it may change tags, state or lists.
+    desk: Mutex<Desk>,
+    observers: Mutex<Vec<Observer>>,
+}
+
+static DEFAULT: OnceLock<Arc<Engine>> = OnceLock::new();
+
+impl Engine {
+    /// Starts an engine. Never fails: what is wrong is said in the log, and the library stays off or on defaults.
+    pub fn start(options: Options) -> Arc<Engine> {
+        process::watch_fork();
+        let log = Log::new(&log_place(&options));
+        let settings =
+            Settings::read(&options.agent_option, &options.properties, options.read_environment, &log);
+        let takes_part = options.explicit || settings.asks_to_take_part();
+        let base_mode = if takes_part { settings.mode.unwrap_or(Mode::On) } else { Mode::Off };
+        let mut tags = Tags::new();
+        let own_tag_id = if settings.tag.is_empty() { TagId::NONE } else { tags.intern(&settings.tag) };
+        let path = settings.rules.clone().unwrap_or_else(|| DEFAULT_RULES.into());
+        let watched = base_mode != Mode::Off && (settings.rules.is_some() || options.read_environment);
+        let source = watched.then(|| FileSource::new(path.into(), MAX_FILE as u64));
+        let snapshot = Snapshot::compile(Rules::default(), 1, &mut tags);
+        let state = State::new(&settings, base_mode, snapshot, settings.service.clone(), "none".into());
+        let engine = Arc::new(Engine {
+            settings,
+            tags: ArcSwap::from_pointee(tags),
+            state: ArcSwap::from_pointee(state),
+            lists: Lists::new(),
+            counts: Counts::default(),
+            source: Mutex::new(source),
+            stop: Arc::default(),
+            log,
+            own_tag_id,
+            base_mode,
+            binding: options.binding,
+            desk: Mutex::default(),
+            observers: Mutex::default(),
+        });
+        engine.reload();
+        if watched {
+            ctl::start(&engine);
+        }
+        engine
+    }
+
+    /// The process's one engine, started by whoever comes first.
+    pub fn default_or_start(options: Options) -> Arc<Engine> {
+        DEFAULT.get_or_init(|| Engine::start(options)).clone()
+    }
+
+    /// The process's one engine, if it was started.
+    #[allow(clippy::should_implement_trait)]
+    pub fn default() -> Option<Arc<Engine>> {
+        DEFAULT.get().cloned()
+    }
+
+    /// Calls `f` on the control thread after every new snapshot.
+    pub fn on_change(&self, f: Box<dyn Fn(&Engine) + Send>) {
+        self.observers.lock().push(f);
+    }
+
+    pub(crate) fn notify(&self) {
+        self.observers.lock().iter().for_each(|observer| observer(self));
+    }
+
+    /// What holds for the process: the more cautious of setting and rule file.
+    pub fn mode(&self) -> Mode {
+        if process::disabled() { Mode::Off } else { self.state.load().mode }
+    }
+
+    /// Whether the mode can ever become other than off: setting `off` is final.
+    pub fn may_act(&self) -> bool {
+        self.base_mode != Mode::Off
+    }
+
+    /// Whether a library's hooks act: not when the mode is off, its setting says off, or the rule file does.
+    pub fn hook_enabled(&self, library: &str) -> bool {
+        let state = self.state.load();
+        let in_rules = state.snapshot.rules().hooks.iter().rev().find(|(name, _)| name == library).map(|(_, on)| *on);
+        let in_settings = self.settings.hooks.get(library).copied();
+        state.mode != Mode::Off && in_rules.unwrap_or(true) && in_settings.unwrap_or(true)
+    }
+
+    /// This process's tag; empty for the baseline.
+    pub fn own_tag(&self) -> &str {
+        &self.settings.tag
+    }
+
+    /// Its number.
+    pub fn own_tag_id(&self) -> TagId {
+        self.own_tag_id
+    }
+
+    /// Prints the start line. `hooks` is the binding's own account.
+    pub fn start_line(&self, hooks: &str) {
+        let state = self.state.load();
+        let tag = match self.own_tag() {
+            "" => "baseline".to_string(),
+            tag => format!("{tag} tag.source={:?}", self.settings.tag_source),
+        };
+        let service = match &state.service {
+            Some((name, source)) => format!("{name:?} service.source={source:?}"),
+            None => "unknown (entry rules and per-service settings of this process wait for a name)".into(),
+        };
+        let (version, mode, binding) = (crate::VERSION, state.mode.word(), self.binding);
+        let line = format!(
+            "version={version} binding={binding} mode={mode} tag={tag} service={service} rules={} hooks={hooks:?}",
+            state.rules_about
+        );
+        self.log.write(Level::Info, "TRL-001", "start", &line);
+        if !self.own_tag().is_empty() && state.mode != Mode::On {
+            let why = format!("mode={mode}: this copy is tagged but joins as baseline", mode = state.mode.word());
+            self.log.write(Level::Warn, "TRL-002", "start", &why);
+        }
+    }
+
+    /// The service's own name, learnt by a hook; a name from a setting stands.
+    pub fn learn_service(&self, name: &str) {
+        let mut desk = self.desk.lock();
+        let state = self.state.load_full();
+        if name.is_empty() || state.service.is_some() {
+            return;
+        }
+        let service = Some((name.to_string(), "learnt from the framework".to_string()));
+        let mut snapshot = state.snapshot.clone();
+        snapshot.renumber(snapshot.number() + 1);
+        self.publish(&mut desk, snapshot, service, state.rules_about.clone());
+    }
+
+    /// Says a line; the same `code` and `key` at most once a minute.
+    pub fn log(&self, level: Level, code: &str, key: &str, message: &str) {
+        self.log.write(level, code, key, message);
+    }
+
+    /// Counts one.
+    pub fn count(&self, counter: Counter) {
+        self.counts.add(counter);
+    }
+
+    /// How often it was counted.
+    pub fn counted(&self, counter: Counter) -> u64 {
+        self.counts.get(counter)
+    }
+
+    /// The number of a request's tag: [`TagId::NONE`] when malformed or empty, [`TagId::UNKNOWN`] when nobody named it.
+    pub fn tag_find(&self, tag: &[u8]) -> TagId {
+        self.tags.load().find(tag)
+    }
+
+    /// The text of a number.
+    pub fn tag_name(&self, id: TagId) -> Option<Arc<str>> {
+        self.tags.load().name(id).cloned()
+    }
+
+    /// Publishes a list under its names. 0 when there is no room for another one; that is said.
+    pub fn list_new(&self, names: &[&str], instances: &[Instance]) -> u64 {
+        let mut desk = self.desk.lock();
+        let listed = self.listed(instances);
+        let names = names.iter().map(|n| Arc::from(*n)).collect();
+        self.add_list(&mut desk, names, listed)
+    }
+
+    /// Publishes the list that comes of another one by a change; the other one stays until it is freed.
+    pub fn list_change(&self, list: u64, change: &Change) -> u64 {
+        let mut desk = self.desk.lock();
+        let Some(old) = self.lists.get(list) else { return 0 };
+        let Some(old) = old.as_ref() else { return 0 };
+        let stays = |at: &(usize, &Listed)| !change.removed.contains(&(at.0 as u32));
+        let mut listed: Vec<Listed> =
+            old.list.instances().iter().enumerate().filter(stays).map(|(_, i)| i.clone()).collect();
+        listed.extend(self.listed(change.added));
+        self.add_list(&mut desk, old.list.names().clone(), listed)
+    }
+
+    /// Sets one health bit.
+    pub fn list_health(&self, list: u64, index: u32, healthy: bool) {
+        let mut desk = self.desk.lock();
+        let Some(old) = self.lists.get(list) else { return };
+        let stamp = desk.next_stamp();
+        if let Some(new) = old.as_ref().and_then(|p| p.list.with_health(index, healthy, stamp)) {
+            self.lists.replace(&mut desk, list, new);
+        }
+    }
+
+    /// Takes a list away; false when it is gone already.
+    pub fn list_free(&self, list: u64) -> bool {
+        let mut desk = self.desk.lock();
+        self.lists.remove(&mut desk, list)
+    }
+
+    /// The ids of all live lists.
+    pub fn live_lists(&self) -> Vec<u64> {
+        let desk = self.desk.lock();
+        self.lists.ids(&desk)
+    }
+
+    /// Puts a rule file's text in force; false, with the reasons in the log, when it is refused.
+    pub(crate) fn take_rules(&self, path: &str, text: &str) -> bool {
+        match rules::check(path, text) {
+            Ok(rules) => {
+                let mut desk = self.desk.lock();
+                let state = self.state.load_full();
+                let mut tags = Tags::clone(&self.tags.load());
+                let snapshot = Snapshot::compile(rules, state.snapshot.number() + 1, &mut tags);
+                self.tags.store(Arc::new(tags));
+                let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes()) as u32;
+                let about = format!("{path:?} rules.hash={hash:08x}");
+                self.publish(&mut desk, snapshot, state.service.clone(), about);
+                let number = state.snapshot.number() + 1;
+                self.log.write(Level::Info, "TRL-210", &about_key(number), &format!("{path} hash={hash:08x} is in force"));
+                true
+            }
+            Err(problems) => {
+                let stays = if self.rules_were_read() { "the rules read last stay in force" } else { "the default policy holds" };
+                let shown: Vec<String> = problems.iter().take(20).map(|p| p.to_string()).collect();
+                let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());
+                let why = format!("{} problem(s), {stays}:\n{}", problems.len(), shown.join("\n"));
+                self.log.write(Level::Error, "TRL-204", &format!("{path} {hash}"), &why);
+                false
+            }
+        }
+    }
+
+    pub(crate) fn rules_were_read(&self) -> bool {
+        self.state.load().rules_about != "none"
+    }
+
+    /// Re-indexes every live list, then publishes the state: a reader never meets rules that its lists do not have.
+    fn publish(&self, desk: &mut Desk, snapshot: Snapshot, service: Option<(String, String)>, about: String) {
+        let mut state = State::new(&self.settings, self.base_mode, snapshot, service, about);
+        let old = self.state.load_full();
+        let mut replaced: Vec<u64> = old.authorities.values().copied().collect();
+        for id in self.lists.ids(desk).into_iter().filter(|id| !replaced.contains(id)) {
+            let stamp = desk.next_stamp();
+            let Some(new) = self.lists.get(id).and_then(|p| {
+                p.as_ref().map(|p| p.list.reindex(&state.snapshot, state.mode, stamp))
+            }) else {
+                continue;
+            };
+            self.lists.replace(desk, id, new);
+        }
+        for service in &state.snapshot.rules().services {
+            if service.authorities.is_empty() || service.instances.is_empty() {
+                continue;
+            }
+            let listed = service.instances.iter().map(|i| Listed {
+                address: i.address.as_str().into(),
+                registered: TagId::NONE,
+                healthy: true,
+            });
+            let names: Arc<[Arc<str>]> =
+                [&service.name].into_iter().chain(&service.authorities).map(|n| n.as_str().into()).collect();
+            let list = List::new(names, listed.collect(), &state.snapshot, state.mode, desk.next_stamp());
+            if let Some(id) = self.lists.add(desk, list) {
+                let keys = service.authorities.iter().map(|a| Arc::from(a.to_ascii_lowercase()));
+                state.authorities.extend(keys.map(|a| (a, id)));
+            }
+        }
+        self.state.store(Arc::new(state));
+        replaced.sort_unstable();
+        replaced.dedup();
+        for id in replaced {
+            self.lists.remove(desk, id);
+        }
+    }
+
+    fn add_list(&self, desk: &mut Desk, names: Arc<[Arc<str>]>, listed: Vec<Listed>) -> u64 {
+        let state = self.state.load();
+        let list = List::new(names, listed.into(), &state.snapshot, state.mode, desk.next_stamp());
+        self.lists.add(desk, list).unwrap_or_else(|| {
+            let why = "65,536 lists are live: this one is left to its framework; are lists not freed?";
+            self.log.write(Level::Error, "TRL-302", "lists", why);
+            0
+        })
+    }
+
+    /// Called with the publishing lock held: interns the tags of published instances.
+    fn listed(&self, instances: &[Instance]) -> Vec<Listed> {
+        let mut tags = self.tags.load_full();
+        let mut grown = false;
+        let mut id_of = |tag: &str| {
+            let known = tags.find(tag.as_bytes());
+            if known != TagId::UNKNOWN {
+                return known;
+            }
+            grown = true;
+            Arc::make_mut(&mut tags).intern(tag)
+        };
+        let listed: Vec<Listed> = instances
+            .iter()
+            .map(|i| Listed {
+                address: i.address.into(),
+                registered: metadata::tag_of(i.metadata, &self.settings.metadata_read).map_or(TagId::NONE, &mut id_of),
+                healthy: i.healthy,
+            })
+            .collect();
+        if grown {
+            if tags.len() == Tags::CAPACITY {
+                let why = "65,534 tags have a number; instances with further ones are in no lane and not baseline";
+                self.log.write(Level::Error, "TRL-303", "tags", why);
+            }
+            self.tags.store(tags);
+        }
+        listed
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop.ring();
+    }
+}
+
+fn about_key(number: u32) -> String {
+    format!("snapshot {number}")
+}
+
+/// The log's place is needed before the settings are read, since reading them may have something to say.
+fn log_place(options: &Options) -> String {
+    let silent = Log::off();
+    let early = Settings::read(&options.agent_option, &options.properties, options.read_environment, &silent);
+    early.log
+}

@@ -1,0 +1,62 @@
+//! A decision as JSON, for people and for status.
+
+use crate::engine::Engine;
+use serde_json::json;
+use trilane_lane::explain::explain;
+use trilane_lane::list::EVERYONE;
+use trilane_lane::route::{Case, Found};
+use trilane_lane::tag::TagId;
+
+impl Engine {
+    /// Decides as [`Engine::route`] does for this tag's bytes (none = untagged), and tells how, as JSON:
+    /// `{"service","tag","mode","rule_line","candidates","steps":[{"lane","instances","usable","found"}],"case",
+    /// "subset","pick"}`. `null` when the list is gone.
+    pub fn explain(&self, list: u64, tag: &[u8], key: u64, entropy: u64) -> String {
+        let _ = key;
+        let Some(published) = self.lists.get(list) else { return "null".into() };
+        let Some(published) = published.as_ref() else { return "null".into() };
+        let list = &published.list;
+        let tags = self.tags.load();
+        let id = tags.find(tag);
+        let told = explain(list, &self.state.load().snapshot, id, entropy);
+        let asked = || String::from_utf8_lossy(tag).into_owned();
+        let lane = |id: TagId| match id {
+            TagId::NONE => "baseline".to_string(),
+            TagId::UNKNOWN => asked(),
+            id => tags.name(id).map_or_else(asked, |n| n.to_string()),
+        };
+        let found = |f: Found| match f {
+            Found::Usable => "usable",
+            Found::NoInstances => "noinstances",
+            Found::NoneAvailable => "noavailabled",
+        };
+        let step = |s: &trilane_lane::explain::Step| {
+            json!({"lane": lane(s.tag), "instances": s.instances, "usable": s.usable, "found": found(s.found)})
+        };
+        let case = match told.decision.case {
+            Case::Own => "own",
+            Case::NoInstances => "noinstances",
+            Case::NoneAvailable => "noavailabled",
+            Case::Fail => "fail",
+            Case::BaselineMissing => "baseline_missing",
+        };
+        let subset = told.decision.subset.map(|s| match s {
+            EVERYONE => "everyone".to_string(),
+            s => list.subsets().get(s as usize).map_or_else(String::new, |s| lane(s.tag)),
+        });
+        let pick = told.decision.index.and_then(|i| list.instances().get(i as usize)).map(|i| i.address.to_string());
+        json!({
+            "service": list.names().first().map(|n| n.to_string()),
+            "tag": (id != TagId::NONE).then(|| lane(id)),
+            "mode": told.mode.word(),
+            "rule_line": told.rule_line,
+            "candidates": told.candidates,
+            "steps": told.steps.iter().map(step).collect::<Vec<_>>(),
+            "circle": told.circle,
+            "case": case,
+            "subset": subset,
+            "pick": pick,
+        })
+        .to_string()
+    }
+}

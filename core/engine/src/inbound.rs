@@ -1,0 +1,180 @@
+//! A request comes in: which tag is it to have? (design §6.4)
+//!
+//! carriers in their order → entry rules, where this service colours → the process's own tag, where that is
+//! switched on → none. (The trace-id table will stand between the second and the third.)
+
+use crate::count::Counter;
+use crate::engine::Engine;
+use crate::process;
+use crate::settings::Settings;
+use trilane_lane::Mode;
+use trilane_lane::carrier::{self, Form, Reading};
+use trilane_lane::entry::EntryPlan;
+use trilane_lane::tag::TagId;
+
+/// What kind of request it is: that says which carriers apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// HTTP headers and gRPC metadata.
+    Http = 0,
+    /// Dubbo and Triple attachments.
+    Dubbo = 1,
+    /// Message properties.
+    Message = 2,
+}
+
+impl Kind {
+    /// The kind of this number.
+    pub fn from_number(number: u32) -> Option<Kind> {
+        [Kind::Http, Kind::Dubbo, Kind::Message].get(number as usize).copied()
+    }
+}
+
+/// The result's flag: the names moved; read them again and ask once more.
+pub const STALE: u8 = 1;
+/// The result's flag: act as if the library were not there.
+pub const OFF: u8 = 2;
+/// The result's flag: two carriers held different tags; the first in order counts.
+pub const DISAGREE: u8 = 4;
+/// The result's flag: a carrier held something that is no tag.
+pub const MALFORMED: u8 = 8;
+/// The result's flag: decide and carry nothing on.
+pub const OBSERVE: u8 = 16;
+
+/// Where the tag came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Source {
+    None = 0,
+    Carried = 1,
+    Entry = 2,
+    Own = 4,
+}
+
+/// Which values to read from a request of one kind, and what each may hold.
+pub(crate) struct Plan {
+    pub names: Vec<String>,
+    carriers: Vec<Form>,
+    entry: Option<EntryPlan>,
+    /// Position in `names` of each name that the entry rules read.
+    entry_at: Vec<usize>,
+}
+
+impl Plan {
+    pub fn new(kind: Kind, settings: &Settings, entry: Option<&EntryPlan>) -> Plan {
+        let fixed: &[(&str, Form)] = match kind {
+            Kind::Http => &[(carrier::HEADER, Form::Plain), (carrier::BAGGAGE, Form::Baggage)],
+            Kind::Dubbo => &[
+                (carrier::HEADER, Form::Plain),
+                (carrier::MEMBER, Form::Json),
+                (carrier::BAGGAGE, Form::Baggage),
+                (carrier::DUBBO_TAG, Form::Plain),
+            ],
+            Kind::Message => &[(carrier::HEADER, Form::Plain), (carrier::MEMBER, Form::Json)],
+        };
+        let mut names: Vec<String> = Vec::new();
+        let mut carriers = Vec::new();
+        if !settings.edge {
+            let extra = settings.carriers_read.iter().map(|n| (n.as_str(), Form::Plain));
+            for (name, form) in fixed.iter().copied().chain(extra) {
+                names.push(name.to_ascii_lowercase());
+                carriers.push(form);
+            }
+        }
+        let entry = entry.filter(|_| kind != Kind::Message).cloned();
+        let mut position = |name: &String| {
+            names.iter().position(|n| n == name).unwrap_or_else(|| {
+                names.push(name.clone());
+                names.len() - 1
+            })
+        };
+        let entry_at = entry.iter().flat_map(|e| e.names()).map(&mut position).collect();
+        Plan { names, carriers, entry, entry_at }
+    }
+}
+
+/// The first tag that the carriers hold.
+struct Carried {
+    tag: Option<(usize, usize, usize)>,
+    flags: u8,
+}
+
+fn read_carriers(plan: &Plan, values: &[Option<&[u8]>]) -> Carried {
+    let mut carried = Carried { tag: None, flags: 0 };
+    for (at, form) in plan.carriers.iter().enumerate() {
+        let Some(value) = values[at] else { continue };
+        match (carrier::read(*form, value), carried.tag) {
+            (Reading::Absent, _) => {}
+            (Reading::Malformed, _) => carried.flags |= MALFORMED,
+            (Reading::Tag(range), None) => carried.tag = Some((at, range.start, range.len())),
+            (Reading::Tag(range), Some((first, start, len))) => {
+                let first = values[first].map(|v| &v[start..start + len]);
+                if first != Some(&value[range]) {
+                    carried.flags |= DISAGREE;
+                }
+            }
+        }
+    }
+    carried
+}
+
+impl Engine {
+    /// The names whose values [`Engine::inbound`] wants for this kind, lower-case, and the snapshot they belong to.
+    pub fn inbound_names(&self, kind: Kind) -> (u32, Vec<String>) {
+        let state = self.state.load();
+        (state.snapshot.number(), state.plans[kind as usize].names.clone())
+    }
+
+    /// Decides a request's tag. `values[i]` is the value of name `i`, `None` when the request has none.
+    ///
+    /// Bits of the answer: 0..16 tag id; 16..24 source (0 none, 1 carried, 2 entry rule, 3 trace table, 4 own tag);
+    /// 24..32 flags ([`STALE`], [`OFF`], [`DISAGREE`], [`MALFORMED`], [`OBSERVE`]). With the id of an unknown tag:
+    /// 32..40 position in `values`, 40..56 offset, 56..64 length of the tag's bytes.
+    /// No lock, no allocation, no system call.
+    pub fn inbound(&self, kind: Kind, snapshot: u32, values: &[Option<&[u8]>]) -> u64 {
+        let state = self.state.load();
+        if state.mode == Mode::Off || process::disabled() {
+            return pack(TagId::NONE, Source::None, OFF);
+        }
+        let plan = &state.plans[kind as usize];
+        if state.snapshot.number() != snapshot || values.len() != plan.names.len() {
+            return pack(TagId::NONE, Source::None, STALE);
+        }
+        let carried = read_carriers(plan, values);
+        let flags = carried.flags | if state.mode == Mode::Observe { OBSERVE } else { 0 };
+        self.count_flags(flags);
+        if let Some((at, start, len)) = carried.tag {
+            let id = values[at].map_or(TagId::NONE, |v| self.tags.load().find(&v[start..start + len]));
+            self.counts.add(Counter::Tagged);
+            if id == TagId::UNKNOWN {
+                self.counts.add(Counter::Unknown);
+                let place = (at as u64) << 32 | (start as u64) << 40 | (len as u64) << 56;
+                return pack(id, Source::Carried, flags) | place;
+            }
+            return pack(id, Source::Carried, flags);
+        }
+        let coloured = plan.entry.as_ref().and_then(|e| e.decide(|name| values[plan.entry_at[name]]));
+        if let Some((_, tag)) = coloured {
+            self.counts.add(Counter::Coloured);
+            return pack(tag, Source::Entry, flags);
+        }
+        if self.settings.tag_trace && self.own_tag_id() != TagId::NONE {
+            return pack(self.own_tag_id(), Source::Own, flags);
+        }
+        pack(TagId::NONE, Source::None, flags)
+    }
+
+    fn count_flags(&self, flags: u8) {
+        if flags & DISAGREE != 0 {
+            self.counts.add(Counter::Disagree);
+        }
+        if flags & MALFORMED != 0 {
+            self.counts.add(Counter::Malformed);
+        }
+    }
+}
+
+fn pack(tag: TagId, source: Source, flags: u8) -> u64 {
+    u64::from(tag.0) | (source as u64) << 16 | u64::from(flags) << 24
+}

@@ -1,0 +1,244 @@
+//! Settings: their names, the places they are read from, and the order of those places (design §3).
+
+use crate::log::{Level, Log};
+use std::collections::BTreeMap;
+use trilane_lane::Mode;
+use trilane_lane::tag;
+
+/// System properties with these prefixes are settings of ours.
+pub const PROPERTY_PREFIXES: [&str; 5] = ["trilane.", "alicloud.service.", "profiler.micro.service.", "mse.", "micro.service."];
+/// Further system properties that are read.
+pub const PROPERTY_NAMES: [&str; 2] = ["spring.application.name", "dubbo.application.name"];
+/// The rule file when no setting names one.
+pub const DEFAULT_RULES: &str = "/etc/trilane/lanes.yaml";
+
+const TAG: &str = "alicloud.service.tag";
+const TRACE: &str = "profiler.micro.service.tag.trace.enable";
+const ENABLE: &str = "mse.enable";
+
+/// Where the process's own tag and the rest come from; every value with the place that gave it.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    values: BTreeMap<String, (String, String)>,
+    /// Own tag; empty for the baseline.
+    pub tag: String,
+    /// The place and spelling that gave the tag.
+    pub tag_source: String,
+    /// `trilane.mode`, lowered by `mse.enable=false`; `None` when neither is set.
+    pub mode: Option<Mode>,
+    /// Whether the process's own tag colours requests that carry none.
+    pub tag_trace: bool,
+    /// `trilane.rules`.
+    pub rules: Option<String>,
+    /// `trilane.edge`: carriers of incoming requests are not believed.
+    pub edge: bool,
+    /// `trilane.carriers.read`, `.write`, `.to`, `trilane.metadata.read`.
+    pub carriers_read: Vec<String>,
+    /// Further carriers to write.
+    pub carriers_write: Vec<String>,
+    /// Patterns of hosts that carriers may be written towards.
+    pub carriers_to: Vec<String>,
+    /// Further metadata keys that hold an instance's tag.
+    pub metadata_read: Vec<String>,
+    /// Metadata keys that are not written.
+    pub metadata_skip: Vec<String>,
+    /// `trilane.service` or its substitutes, with the source.
+    pub service: Option<(String, String)>,
+    /// `trilane.hook.<library>=off`.
+    pub hooks: BTreeMap<String, bool>,
+    /// `trilane.log`: `stderr`, `off` or a file.
+    pub log: String,
+}
+
+/// One place that settings are read from.
+struct Place {
+    name: &'static str,
+    values: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// Reads all places. `read_environment` is false in tests, where only the first two count.
+    pub fn read(option: &str, properties: &[(String, String)], read_environment: bool, log: &Log) -> Settings {
+        let mut places = vec![
+            Place { name: "agent option", values: parse_option(option) },
+            Place { name: "system property", values: properties.to_vec() },
+        ];
+        if read_environment {
+            places.push(Place { name: "/etc/podinfo/labels", values: downward_file("/etc/podinfo/labels") });
+            places.push(Place { name: "/etc/podinfo/annotations", values: downward_file("/etc/podinfo/annotations") });
+            let environment: Vec<(String, String)> =
+                std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+            places.push(Place { name: "environment", values: dotted(&environment) });
+            places.push(Place { name: "environment", values: upper(&environment) });
+        }
+        let mut settings = Settings::default();
+        for place in places {
+            for (name, value) in place.values {
+                settings.offer(place.name, name, value, log);
+            }
+        }
+        settings.interpret(log);
+        settings
+    }
+
+    /// First hit wins; disagreement is said.
+    fn offer(&mut self, place: &str, name: String, value: String, log: &Log) {
+        let value = value.trim().to_string();
+        // The upper-case form of a name is told from the name itself by its source only.
+        let (name, spelling) = match name.split_once('\u{0}') {
+            Some((name, spelling)) => (name.to_string(), format!("{place} {spelling}")),
+            None => (name.clone(), format!("{place} {name}")),
+        };
+        match self.values.get(&name) {
+            Some((first, source)) if *first != value => {
+                let why = format!("{name} is given by {source} and otherwise by {spelling}; the first one holds");
+                log.write(Level::Warn, "TRL-101", &name, &why);
+            }
+            Some(_) => {}
+            None => _ = self.values.insert(name, (value, spelling)),
+        }
+    }
+
+    fn interpret(&mut self, log: &Log) {
+        let values = std::mem::take(&mut self.values);
+        let get = |name: &str| values.get(name).map(|(v, s)| (v.as_str(), s.as_str())).filter(|(v, _)| !v.is_empty());
+        let list = |name: &str| -> Vec<String> {
+            let items = get(name).map_or("", |(v, _)| v).split(|c: char| c == ',' || c.is_ascii_whitespace());
+            items.filter(|i| !i.is_empty()).map(str::to_string).collect()
+        };
+        if let Some((value, source)) = get(TAG) {
+            if tag::parse(value.as_bytes()).is_some() {
+                (self.tag, self.tag_source) = (value.into(), source.into());
+            } else {
+                let why = "is no tag (1 to 63 of A-Z a-z 0-9 . _ -); this copy joins as baseline";
+                log.write(Level::Error, "TRL-102", TAG, &format!("the value given by {source} {why}"));
+            }
+        }
+        self.mode = get("trilane.mode").map(|(value, source)| {
+            Mode::parse(&value.to_ascii_lowercase()).unwrap_or_else(|| {
+                let why = format!("the mode given by {source} is none of off, observe, on; `off` is taken");
+                log.write(Level::Error, "TRL-103", "trilane.mode", &why);
+                Mode::Off
+            })
+        });
+        match get(ENABLE).map(|(v, _)| v.to_ascii_lowercase()).as_deref() {
+            Some("false") => self.mode = Some(Mode::Off),
+            Some("true") => self.mode = self.mode.or(Some(Mode::On)),
+            _ => {}
+        }
+        self.tag_trace = get(TRACE).is_some_and(|(v, _)| v.eq_ignore_ascii_case("true"));
+        self.log = get("trilane.log").map_or(String::new(), |(v, _)| v.to_string());
+        self.rules = get("trilane.rules").map(|(v, _)| v.to_string());
+        self.edge = get("trilane.edge").is_some_and(|(v, _)| v.eq_ignore_ascii_case("true"));
+        self.carriers_read = list("trilane.carriers.read");
+        self.carriers_write = list("trilane.carriers.write");
+        self.carriers_to = list("trilane.carriers.to");
+        self.metadata_read = list("trilane.metadata.read");
+        let skip = |k: &String| k.strip_prefix('-').map(str::to_string);
+        self.metadata_skip = list("trilane.metadata.write").iter().filter_map(skip).collect();
+        let names = ["trilane.service", "spring.application.name", "dubbo.application.name", "otel.service.name"];
+        self.service = names.iter().find_map(|n| get(n)).map(|(v, s)| (v.to_string(), s.to_string()));
+        for (name, (value, _)) in &values {
+            if let Some(library) = name.strip_prefix("trilane.hook.") {
+                self.hooks.insert(library.to_string(), !matches!(value.as_str(), "off" | "false"));
+            }
+        }
+        self.values = values;
+    }
+
+    /// Whether anything was set that says this process wants to take part.
+    pub fn asks_to_take_part(&self) -> bool {
+        let rules = self.rules.as_deref().unwrap_or(DEFAULT_RULES);
+        !self.tag.is_empty() || self.mode.is_some() || std::path::Path::new(rules).exists()
+    }
+}
+
+/// `k=v,k=v`; ours may be written without `trilane.`.
+fn parse_option(option: &str) -> Vec<(String, String)> {
+    let pairs = option.split(',').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (full_name(name.trim()), value.to_string())).collect()
+}
+
+fn full_name(name: &str) -> String {
+    let ours = !PROPERTY_PREFIXES.iter().any(|p| name.starts_with(p)) && !PROPERTY_NAMES.contains(&name);
+    if ours { format!("trilane.{name}") } else { name.to_string() }
+}
+
+/// A file of the Kubernetes downward API: `key="escaped value"` a line.
+fn downward_file(path: &str) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    let value = |v: &str| serde_json::from_str::<String>(v).unwrap_or_else(|_| v.trim_matches('"').to_string());
+    pairs.filter(|(k, _)| is_ours(k)).map(|(k, v)| (k.to_string(), value(v))).collect()
+}
+
+fn is_ours(name: &str) -> bool {
+    PROPERTY_PREFIXES.iter().any(|p| name.starts_with(p)) || PROPERTY_NAMES.contains(&name)
+}
+
+fn dotted(environment: &[(String, String)]) -> Vec<(String, String)> {
+    environment.iter().filter(|(k, _)| is_ours(k)).cloned().collect()
+}
+
+/// `MSE_ALICLOUD_SERVICE_TAG` first, then `ALICLOUD_SERVICE_TAG`, `TRILANE_MODE` and their like.
+fn upper(environment: &[(String, String)]) -> Vec<(String, String)> {
+    let find = |name: &str| environment.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone());
+    let mut found = Vec::new();
+    let mut take = |setting: &str, name: &str| {
+        if let Some(value) = find(name) {
+            found.push((format!("{setting}\u{0}{name}"), value));
+        }
+    };
+    take(TAG, "MSE_ALICLOUD_SERVICE_TAG");
+    let fixed = [TAG, TRACE, ENABLE, "trilane.mode", "trilane.rules", "trilane.log", "trilane.edge"];
+    let more = ["trilane.carriers.read", "trilane.carriers.write", "trilane.carriers.to", "trilane.metadata.read"];
+    let rest = ["trilane.metadata.write", "trilane.service", "otel.service.name"];
+    for name in fixed.iter().chain(&more).chain(&rest).chain(&PROPERTY_NAMES) {
+        take(name, &name.to_ascii_uppercase().replace(['.', '-'], "_"));
+    }
+    for (name, value) in environment {
+        if let Some(library) = name.strip_prefix("TRILANE_HOOK_") {
+            let library = library.to_ascii_lowercase().replace('_', "-");
+            found.push((format!("trilane.hook.{library}\u{0}{name}"), value.clone()));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(option: &str, properties: &[(&str, &str)]) -> Settings {
+        let properties: Vec<_> = properties.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        Settings::read(option, &properties, false, &Log::off())
+    }
+
+    #[test]
+    fn the_first_place_wins_and_is_named() {
+        let s = read("alicloud.service.tag=gray,mode=observe", &[("alicloud.service.tag", "blue")]);
+        assert_eq!((s.tag.as_str(), s.tag_source.as_str()), ("gray", "agent option alicloud.service.tag"));
+        assert_eq!(s.mode, Some(Mode::Observe));
+    }
+
+    #[test]
+    fn the_cautious_word_holds() {
+        assert_eq!(read("mode=on", &[("mse.enable", "false")]).mode, Some(Mode::Off));
+        assert_eq!(read("mode=perhaps", &[]).mode, Some(Mode::Off));
+        assert_eq!(read("", &[("mse.enable", "true")]).mode, Some(Mode::On));
+        assert_eq!(read("alicloud.service.tag=no/tag", &[]).tag, "");
+    }
+
+    #[test]
+    fn upper_case_names_are_read_after_dotted_ones() {
+        let environment = [("ALICLOUD_SERVICE_TAG", "b"), ("MSE_ALICLOUD_SERVICE_TAG", "a"), ("TRILANE_HOOK_JAVA_NET_HTTP", "off")];
+        let environment: Vec<_> = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let mut settings = Settings::default();
+        for (name, value) in upper(&environment) {
+            settings.offer("environment", name, value, &Log::off());
+        }
+        settings.interpret(&Log::off());
+        assert_eq!((settings.tag.as_str(), settings.tag_source.as_str()), ("a", "environment MSE_ALICLOUD_SERVICE_TAG"));
+        assert_eq!(settings.hooks.get("java-net-http"), Some(&false));
+    }
+}

@@ -1,0 +1,38 @@
+//! The snapshot in force and what is derived from it; replaced whole.
+
+use crate::inbound::{Kind, Plan};
+use crate::settings::Settings;
+use std::collections::HashMap;
+use std::sync::Arc;
+use trilane_lane::Mode;
+use trilane_lane::rules::Snapshot;
+
+/// Everything a request may need to know besides lists and tags.
+pub(crate) struct State {
+    pub snapshot: Snapshot,
+    /// Setting and rule file: the more cautious wins.
+    pub mode: Mode,
+    /// Own name and what gave it.
+    pub service: Option<(String, String)>,
+    /// Which values to read from a request, by kind.
+    pub plans: [Plan; 3],
+    /// Dialled authorities whose instances the rules give → list.
+    pub authorities: HashMap<Arc<str>, u64, foldhash::fast::FixedState>,
+    /// What is said of the rule file in the start line and in status.
+    pub rules_about: String,
+}
+
+impl State {
+    pub fn new(
+        settings: &Settings,
+        base: Mode,
+        snapshot: Snapshot,
+        service: Option<(String, String)>,
+        about: String,
+    ) -> State {
+        let mode = snapshot.rules().mode.map_or(base, |mode| mode.min(base));
+        let entry = service.as_ref().and_then(|(name, _)| snapshot.entry_of(name));
+        let plans = [Kind::Http, Kind::Dubbo, Kind::Message].map(|kind| Plan::new(kind, settings, entry));
+        State { snapshot, mode, service, plans, authorities: HashMap::default(), rules_about: about }
+    }
+}

@@ -1,0 +1,217 @@
+//! Lists: the instances of one service as a caller's framework knows them, indexed by tag and health.
+//!
+//! A [`List`] is immutable. A new rule snapshot, a health change or a changed membership makes a new one that
+//! shares what did not change; readers keep the old one until they are done with it.
+
+use crate::Mode;
+use crate::rules::{BaselineMissing, Fallback, Snapshot};
+use crate::tag::TagId;
+use std::sync::Arc;
+
+/// Most subsets and lanes that one list can tell apart: their numbers are 16 bits wide.
+pub const MAX_LANES: usize = 65_000;
+
+/// One address of one service.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// `host:port`, as the framework spells it.
+    pub address: Arc<str>,
+    /// What its registered metadata says; [`TagId::NONE`] leaves the word to the rule file.
+    pub registered: TagId,
+    /// Its one health bit.
+    pub healthy: bool,
+}
+
+/// The instances of a list that carry one tag.
+#[derive(Clone, Debug)]
+pub struct Subset {
+    /// The tag they share; [`TagId::NONE`] for the baseline.
+    pub tag: TagId,
+    /// How many there are, healthy or not.
+    pub size: u32,
+    /// Positions of the healthy ones, ascending.
+    pub usable: Arc<[u32]>,
+}
+
+/// Where a lane goes on when its own subset cannot serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// To this node.
+    Node(u16),
+    /// Stay and fail.
+    Fail,
+}
+
+/// One lane as this list sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub tag: TagId,
+    /// Its subset; `None` where no instance carries the tag.
+    pub subset: Option<u16>,
+    pub on_no_instances: Next,
+    pub on_none_available: Next,
+}
+
+/// An immutable, indexed list. See the module's page.
+#[derive(Clone, Debug)]
+pub struct List {
+    names: Arc<[Arc<str>]>,
+    instances: Arc<[Instance]>,
+    /// The tag of each instance under the snapshot it was indexed for.
+    tags: Arc<[TagId]>,
+    subsets: Vec<Subset>,
+    /// Every healthy instance: what `baseline_missing: all` serves.
+    everyone: Arc<[u32]>,
+    /// `[BASELINE]`, `[UNLISTED]`, then the lanes in ascending order of tag.
+    pub(crate) nodes: Arc<[Node]>,
+    pub(crate) baseline_missing: BaselineMissing,
+    service: Option<usize>,
+    mode: Mode,
+    stamp: u32,
+}
+
+/// The baseline's node.
+pub(crate) const BASELINE: u16 = 0;
+/// The node of every tag that neither the rules nor an instance of this list names.
+pub(crate) const UNLISTED: u16 = 1;
+/// The subset number that means every instance of the list.
+pub const EVERYONE: u16 = 0xFFFE;
+
+impl List {
+    /// Indexes instances under a snapshot. `mode` is the process's; a service's own rule can lower it.
+    /// `stamp` is the number by which readers recognise this state of the list.
+    pub fn new(names: Arc<[Arc<str>]>, instances: Arc<[Instance]>, rules: &Snapshot, mode: Mode, stamp: u32) -> List {
+        let service = rules.service_of(&names);
+        let by_address = |i: &Instance| service.and_then(|s| rules.tag_by_address(s, &i.address));
+        let tag = |i: &Instance| match i.registered {
+            TagId::NONE => by_address(i).unwrap_or(TagId::NONE),
+            registered => registered,
+        };
+        let tags: Arc<[TagId]> = instances.iter().map(tag).collect();
+        let subsets = group(&instances, &tags);
+        let nodes = plan(&subsets, rules, service).into();
+        let rule = service.map(|s| &rules.rules().services[s]);
+        let mode = rule.and_then(|r| r.mode).map_or(mode, |m| m.min(mode));
+        let baseline_missing = rule.map_or(BaselineMissing::Reject, |r| r.baseline_missing);
+        let everyone = healthy(&instances, |_| true);
+        List { names, instances, tags, subsets, everyone, nodes, baseline_missing, service, mode, stamp }
+    }
+
+    /// The same instances under other rules.
+    pub fn reindex(&self, rules: &Snapshot, mode: Mode, stamp: u32) -> List {
+        List::new(self.names.clone(), self.instances.clone(), rules, mode, stamp)
+    }
+
+    /// The same list with one health bit changed; `None` when it has that value already or there is no such instance.
+    pub fn with_health(&self, index: u32, healthy_now: bool, stamp: u32) -> Option<List> {
+        let instance = self.instances.get(index as usize)?;
+        if instance.healthy == healthy_now {
+            return None;
+        }
+        let mut instances = self.instances.to_vec();
+        instances[index as usize].healthy = healthy_now;
+        let tag = self.tags[index as usize];
+        let mut list = List { instances: instances.into(), stamp, ..self.clone() };
+        if let Some(subset) = list.subsets.iter_mut().find(|s| s.tag == tag) {
+            subset.usable = healthy(&list.instances, |i| list.tags[i] == tag);
+        }
+        list.everyone = healthy(&list.instances, |_| true);
+        Some(list)
+    }
+
+    /// The names under which rules may know this list.
+    pub fn names(&self) -> &Arc<[Arc<str>]> {
+        &self.names
+    }
+
+    /// Its instances, by position.
+    pub fn instances(&self) -> &Arc<[Instance]> {
+        &self.instances
+    }
+
+    /// The tag of an instance: its metadata's, else the rule file's by address.
+    pub fn tag(&self, index: u32) -> Option<TagId> {
+        self.tags.get(index as usize).copied()
+    }
+
+    /// All subsets by number: the baseline is number 0, also when it is empty.
+    pub fn subsets(&self) -> &[Subset] {
+        &self.subsets
+    }
+
+    /// The usable instances of a subset, ascending; [`EVERYONE`] names all of them.
+    pub fn usable(&self, subset: u16) -> Option<&Arc<[u32]>> {
+        if subset == EVERYONE {
+            return Some(&self.everyone);
+        }
+        self.subsets.get(subset as usize).map(|s| &s.usable)
+    }
+
+    /// What to do with decisions about this list.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The number of this state. It moves with every snapshot and every health change.
+    pub fn stamp(&self) -> u32 {
+        self.stamp
+    }
+
+    /// The position in the rule file of the service rule that applies.
+    pub fn service(&self) -> Option<usize> {
+        self.service
+    }
+
+    /// The node where a tag's decision begins. O(log lanes), at most 16 steps.
+    pub(crate) fn node_of(&self, tag: TagId) -> u16 {
+        if tag == TagId::NONE {
+            return BASELINE;
+        }
+        let lanes = &self.nodes[2..];
+        lanes.binary_search_by_key(&tag, |n| n.tag).map_or(UNLISTED, |at| at as u16 + 2)
+    }
+}
+
+fn healthy(instances: &[Instance], wanted: impl Fn(usize) -> bool) -> Arc<[u32]> {
+    let positions = instances.iter().enumerate().filter(|(at, i)| i.healthy && wanted(*at));
+    positions.map(|(at, _)| at as u32).collect::<Vec<_>>().into()
+}
+
+/// Subset 0 is the baseline; the others follow in ascending order of tag.
+fn group(instances: &[Instance], tags: &[TagId]) -> Vec<Subset> {
+    let mut order: Vec<u32> = (0..instances.len() as u32).collect();
+    order.sort_by_key(|&at| tags[at as usize]);
+    let mut subsets = vec![Subset { tag: TagId::NONE, size: 0, usable: Arc::new([]) }];
+    for run in order.chunk_by(|a, b| tags[*a as usize] == tags[*b as usize]).take(MAX_LANES) {
+        let tag = tags[run[0] as usize];
+        let usable = run.iter().copied().filter(|&at| instances[at as usize].healthy).collect();
+        let subset = Subset { tag, size: run.len() as u32, usable };
+        if tag == TagId::NONE { subsets[0] = subset } else { subsets.push(subset) }
+    }
+    subsets
+}
+
+/// The lanes of a list and where each goes on (design §6.5: the service's word, else the lane's, else baseline).
+fn plan(subsets: &[Subset], rules: &Snapshot, service: Option<usize>) -> Vec<Node> {
+    let mut lanes: Vec<TagId> = subsets.iter().skip(1).map(|s| s.tag).chain(rules.lanes()).collect();
+    // Instances past the tag table's cap share one number; no request has it, so it is no lane.
+    lanes.retain(|&tag| tag != TagId::UNKNOWN);
+    lanes.sort_unstable();
+    lanes.dedup();
+    lanes.truncate(MAX_LANES);
+    let target = |fallback: Fallback| match fallback {
+        Fallback::Baseline => Next::Node(BASELINE),
+        Fallback::None => Next::Fail,
+        Fallback::Tag(tag) => lanes.binary_search(&tag).map_or(Next::Node(UNLISTED), |at| Next::Node(at as u16 + 2)),
+    };
+    let node = |tag: TagId| {
+        let subset = subsets.iter().skip(1).position(|s| s.tag == tag).map(|at| at as u16 + 1);
+        let [on_no_instances, on_none_available] = rules.fallbacks(service, tag).map(target);
+        Node { tag, subset, on_no_instances, on_none_available }
+    };
+    let baseline =
+        Node { tag: TagId::NONE, subset: Some(0), on_no_instances: Next::Fail, on_none_available: Next::Fail };
+    let mut unlisted = node(TagId::UNKNOWN);
+    unlisted.subset = None;
+    [baseline, unlisted].into_iter().chain(lanes.iter().map(|&tag| node(tag))).collect()
+}
