@@ -1,0 +1,120 @@
+//! Requests come in, calls go out: carriers.
+
+use crate::boundary;
+use crate::engine::TrilaneEngine;
+use crate::text::{TrilaneStr, array, fill};
+use trilane_engine::Kind;
+
+/// Most values that one inbound request is asked for.
+const MAX_VALUES: usize = 64;
+
+/// Writes the names whose values `trilane_inbound` wants for this kind (0 HTTP and gRPC, 1 Dubbo, 2 message),
+/// lower-case, and returns how many there are. The texts live as long as the engine; `snapshot_out` gets their number.
+///
+/// # Safety
+/// `out` is NULL or has room for `capacity` texts.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_inbound_names(
+    engine: Option<&TrilaneEngine>,
+    kind: u32,
+    out: *mut TrilaneStr,
+    capacity: usize,
+    snapshot_out: Option<&mut u32>,
+) -> usize {
+    boundary(0, || {
+        let Some((e, kind)) = engine.zip(Kind::from_number(kind)) else { return 0 };
+        let (snapshot, names) = e.engine.inbound_names(kind);
+        if let Some(out) = snapshot_out {
+            *out = snapshot;
+        }
+        let kept: Vec<TrilaneStr> = names.iter().map(|name| e.keep(name)).collect();
+        // SAFETY: the caller's promise about `out`.
+        unsafe { fill(&kept, out, capacity) }
+    })
+}
+
+/// Decides the tag of an incoming request. `values[i]` belongs to name `i` of `trilane_inbound_names`; `ptr` NULL =
+/// absent.
+///
+/// Bits of the answer: 0..16 tag; 16..24 source (0 none, 1 carried, 2 entry rule, 3 trace table, 4 own tag); 24..32
+/// flags (1 stale: read the names again and ask once more; 2 off; 4 carriers disagreed; 8 malformed carrier; 16
+/// observe). For tag 65535 (unknown): 32..40 position in `values`, 40..56 offset, 56..64 length of its bytes.
+///
+/// # Safety
+/// `values` has `len` texts, all valid for the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_inbound(
+    engine: Option<&TrilaneEngine>,
+    kind: u32,
+    snapshot: u32,
+    values: *const TrilaneStr,
+    len: usize,
+) -> u64 {
+    const OFF: u64 = 2 << 24;
+    boundary(OFF, || {
+        let Some((e, kind)) = engine.zip(Kind::from_number(kind)) else { return OFF };
+        // SAFETY: the caller's promise about `values` and what they point to.
+        let given = unsafe { array(values, len) };
+        let mut read = [None; MAX_VALUES];
+        for (slot, value) in read.iter_mut().zip(given) {
+            // SAFETY: as above.
+            *slot = unsafe { value.bytes() };
+        }
+        e.engine.inbound(kind, snapshot, &read[..given.len().min(MAX_VALUES)])
+    })
+}
+
+/// May carriers be written towards this `host[:port]`?
+///
+/// # Safety
+/// `authority` is valid for the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_known(engine: Option<&TrilaneEngine>, authority: TrilaneStr) -> bool {
+    boundary(false, || {
+        // SAFETY: the caller's promise about `authority`.
+        let authority = unsafe { authority.bytes() };
+        engine.zip(authority).is_some_and(|(e, authority)| e.engine.known(authority))
+    })
+}
+
+/// Writes the names of the carriers to write on an outgoing call of this kind, and returns how many there are. The
+/// texts live as long as the engine. `baggage` is not among them: see `trilane_baggage_set`.
+///
+/// # Safety
+/// `out` is NULL or has room for `capacity` texts.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_carriers_write(
+    engine: Option<&TrilaneEngine>,
+    kind: u32,
+    out: *mut TrilaneStr,
+    capacity: usize,
+) -> usize {
+    boundary(0, || {
+        let Some((e, kind)) = engine.zip(Kind::from_number(kind)) else { return 0 };
+        let kept: Vec<TrilaneStr> = e.engine.carriers_write(kind).iter().map(|name| e.keep(name)).collect();
+        // SAFETY: the caller's promise about `out`.
+        unsafe { fill(&kept, out, capacity) }
+    })
+}
+
+/// Writes an existing `baggage` header with our member set to `tag` (absent or no tag: without it) and returns its
+/// length. Other members keep their bytes and their order.
+///
+/// # Safety
+/// `old` and `tag` are valid for the call; `out` is NULL or has room for `capacity` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_baggage_set(
+    engine: Option<&TrilaneEngine>,
+    old: TrilaneStr,
+    tag: TrilaneStr,
+    out: *mut u8,
+    capacity: usize,
+) -> usize {
+    boundary(0, || {
+        // SAFETY: the caller's promise about `old` and `tag`.
+        let (old, tag) = unsafe { (old.bytes().unwrap_or_default(), tag.bytes().unwrap_or_default()) };
+        let Some(e) = engine else { return 0 };
+        // SAFETY: the caller's promise about `out`.
+        unsafe { fill(&e.engine.baggage_set(old, tag), out, capacity) }
+    })
+}
