@@ -23,7 +23,6 @@ def arguments():
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--requests", type=int, default=4, help="per user and table row")
     parser.add_argument("--connections", type=int, default=20)
-    parser.add_argument("--java-only", action="store_true", help="pricing stays unwoven (to look at the Java half)")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -35,7 +34,7 @@ def build_all(options):
     made = {"balancer": build.go_plain("balancer"), "plain": build.go_plain("pricing"), "library": None}
     if options.phase != "plain":
         made["library"] = build.library()
-        made["woven"] = made["plain"] if options.java_only else build.go_woven("pricing")
+        made["woven"] = build.go_woven("pricing")
     return made
 
 
@@ -50,7 +49,11 @@ def enter_namespace():
     if why:
         print(f"demo: skipped: private network namespace: {why}; using this machine's own ports", flush=True)
         return
-    script = 'ip link set lo up && exec "$@"'
+    # dubbo-java complains at every turn where there is no interface but lo, so it gets one if that is allowed.
+    script = (
+        "ip link set lo up && { ip link add eth0 type veth peer name eth1 && ip addr add 192.0.2.10/24 dev eth0"
+        ' && ip link set eth0 up && ip link set eth1 up; } 2>/dev/null; exec "$@"'
+    )
     inner = [sys.executable, os.path.abspath(__file__), *sys.argv[1:], "--inside"]
     sys.stdout.flush()
     os.execvp("unshare", ["unshare", "-rn", "sh", "-c", script, "sh", *inner])

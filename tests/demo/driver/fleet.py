@@ -94,6 +94,11 @@ class Process:
                     return None
                 self.news.wait(left)
 
+    def said(self, pattern):
+        """All lines so far that match."""
+        with self.news:
+            return [line for line in self.lines if re.search(pattern, line)]
+
     def tail(self, count=15):
         with self.news:
             return "\n".join(f"  {self.name}| {line}" for line in self.lines[-count:])
@@ -151,14 +156,14 @@ class Fleet:
         env["HOME"] = str(home)
         if self.library and instrumented:
             env["JAVA_TOOL_OPTIONS"] = f"-agentpath:{self.library}"
-        return self._spawn(name, ["java", *JAVA_FLAGS, f"-Duser.home={home}", *args], env)
+        return self._spawn(name, ["java", *JAVA_FLAGS, f"-Duser.home={home}", f"-Djava.io.tmpdir={home}", *args], env)
 
     def _class_path(self, service):
         jar = build.JARS[service]
         return ["-cp", f"{jar}:{jar.parent / 'lib'}/*"]
 
     def registry(self):
-        return f"zookeeper://127.0.0.1:{self.ports['zookeeper']}?session={SESSION_MILLIS}&timeout=30000"
+        return f"zookeeper://127.0.0.1:{self.ports['zookeeper']}?session={SESSION_MILLIS}&timeout={SESSION_MILLIS}"
 
     def start_zookeeper(self):
         args = [*self._class_path("zookeeper"), "demo.ZooKeeperServer", self.ports["zookeeper"], self.folder / "zk"]
@@ -166,8 +171,10 @@ class Fleet:
 
     def start_stock(self, copy):
         extra = {"PORT": self.ports[f"stock-{copy}"], "REGISTRY": self.registry()}
-        level = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-        return self._java(f"stock-{copy}", copy, [level, *self._class_path("stock"), "demo.Stock"], extra), "is ready"
+        # Curator writes megabytes of stack traces while a provider shuts down.
+        quiet = [f"-Dorg.slf4j.simpleLogger.{k}" for k in ("defaultLogLevel=warn", "log.org.apache.curator=off")]
+        args = [*quiet, *self._class_path("stock"), "demo.Stock"]
+        return self._java(f"stock-{copy}", copy, args, extra), r"stock is ready"
 
     def start_order(self, copy):
         extra = {"PORT": self.ports[f"order-{copy}"], "REGISTRY": self.registry()}
@@ -206,12 +213,14 @@ class Fleet:
 
     def stop(self):
         """Callers first; the registry last."""
+        begin = time.monotonic()
         for process in reversed(self.processes.values()):
             if process.name != "zookeeper":
                 process.popen.terminate()
         for process in reversed(self.processes.values()):
             process.stop()
         self.processes.clear()
+        print(f"demo: all stopped in {time.monotonic() - begin:.0f} s", flush=True)
 
     def dead(self):
         """Names of processes that ended by themselves."""

@@ -12,12 +12,13 @@ class Expected:
     """What holds while a request runs.
 
     `gray` are gray for sure, `maybe` may be gray already (a new rule file is being taken up),
-    `stock` says whether the gray copy of stock is usable.
+    `stock` says whether the gray copy of stock is usable, `case` which fallback of the rules applies if not.
     """
 
     gray: set
     maybe: set = field(default_factory=set)
     stock: str = YES
+    case: str = "noinstances"
     may_fail: bool = False
 
 
@@ -43,7 +44,8 @@ class Verdict:
         self.gray_users |= other.gray_users
 
     def kept_percent(self):
-        return 100.0 * self.kept / self.gray_requests if self.gray_requests else 100.0
+        """Rounded down: one lost request in a million must not read as 100."""
+        return 1000 * self.kept // self.gray_requests / 10 if self.gray_requests else 100.0
 
 
 def _wrong(verdict, record, why):
@@ -62,7 +64,7 @@ def _gray(verdict, record, expected):
         _wrong(verdict, record, f"gray user left the lane: {copies}")
         return
     if copies[STOCK] == "base":
-        verdict.fallbacks["stock " + ("noinstances" if expected.stock == NO else "noavailabled")] += 1
+        verdict.fallbacks[f"stock {expected.case}"] += 1
     verdict.kept += 1
 
 
