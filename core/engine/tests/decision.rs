@@ -1,0 +1,107 @@
+//! A decision under load: no allocation, no torn answer, nothing left behind.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use trilane_engine::inbound::Kind;
+use trilane_engine::{Change, Engine, Instance, Options, TagId};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: hands everything on to the system allocator; counting touches a const-initialised thread local only.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|n| n.set(n.get() + 1));
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        let _ = ALLOCATIONS.try_with(|n| n.set(n.get() + 1));
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn engine() -> std::sync::Arc<Engine> {
+    Engine::start(Options { agent_option: "log=off".into(), explicit: true, binding: "test", ..Options::default() })
+}
+
+fn allocations(body: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.with(Cell::get);
+    body();
+    ALLOCATIONS.with(Cell::get) - before
+}
+
+#[test]
+fn deciding_neither_allocates_nor_frees() {
+    let engine = engine();
+    let gray = [("alicloud.service.tag", "gray")];
+    let addresses: Vec<String> = (0..1000).map(|n| format!("10.0.0.1:{n}")).collect();
+    let instances: Vec<Instance> = addresses
+        .iter()
+        .enumerate()
+        .map(|(n, address)| Instance { address, metadata: if n % 10 == 0 { &gray } else { &[] }, healthy: true })
+        .collect();
+    let list = engine.list_new(&["stock"], &instances);
+    let (stamp, tag) = (engine.list_stamp(list), engine.tag_find(b"gray"));
+    let (names, values) = (engine.inbound_names(Kind::Http).0, [Some(&b"gray"[..]), Some(&b"a=b"[..])]);
+    let all = |engine: &Engine| {
+        assert_eq!(engine.route(list, tag, 0, u64::MAX, stamp) as u32, 990);
+        assert_eq!(engine.route(list, TagId::NONE, 0, 0, stamp) as u32, 1);
+        assert_eq!(engine.route(list, TagId::UNKNOWN, 0, 0, stamp) >> 48 & 0xff, 1);
+        assert_eq!(engine.route(list, tag, 0, 0, stamp + 1) >> 56, 1);
+        assert_eq!(engine.inbound(Kind::Http, names, &values) as u16, tag.0);
+        assert!(engine.known(b"10.0.0.1:7") && !engine.known(b"example.com:7"));
+    };
+    all(&engine); // The first reader on a thread gets its hazard slot.
+    let counted = allocations(|| (0..1000).for_each(|_| all(&engine)));
+    assert_eq!(counted, 0, "allocations or frees in 6,000 calls");
+}
+
+#[test]
+fn readers_see_whole_lists_while_writers_change_them() {
+    let engine = engine();
+    let gray = [("alicloud.service.tag", "gray")];
+    let base = [
+        Instance { address: "b:1", metadata: &[], healthy: true },
+        Instance { address: "g:1", metadata: &gray, healthy: true },
+    ];
+    let list = engine.list_new(&["stock"], &base);
+    let tag = engine.tag_find(b"gray");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for reader in 0..2u64 {
+            let (engine, done) = (&engine, &done);
+            scope.spawn(move || {
+                let (mut answers, mut entropy) = (0u64, reader);
+                while !done.load(Ordering::Relaxed) || answers == 0 {
+                    entropy = entropy.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                    let answer = engine.route(list, tag, 0, entropy, engine.list_stamp(list));
+                    if answer >> 56 & 1 == 1 {
+                        continue;
+                    }
+                    answers += 1;
+                    // Gray healthy: its instance, own case. Not healthy: the baseline, because none is available.
+                    assert!(matches!((answer as u32, answer >> 48 & 0xff), (1, 0) | (0, 2)), "{answer:x}");
+                }
+            });
+        }
+        for round in 0..2000 {
+            engine.list_health(list, 1, round % 2 == 1);
+            let derived = engine.list_change(list, &Change { removed: &[0], added: &base });
+            assert!(derived != 0 && engine.list_free(derived));
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert!(engine.list_free(list) && !engine.list_free(list));
+    assert_eq!(engine.live_lists(), [0u64; 0]);
+    assert_eq!(engine.route(list, tag, 0, 0, 1) >> 56, 1, "a freed list is stale, not a crash");
+    assert!(!engine.known(b"example.com:1") && !engine.known(b"g.example:1"));
+}
