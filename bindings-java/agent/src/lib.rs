@@ -1,1 +1,18 @@
-//! See Cargo.toml.
+//! The Java agent: how the library gets into a JVM and what it inserts there.
+//!
+//! Read in the order of a class's way: `start` (the four exports, once per process), `jvmti` (the VM's table),
+//! `settings` (what the VM was told), `table` (which class gets which call), `transform` (one class load),
+//! `bridge` (the Java classes the calls go to), `natives` (what those ask back), `hooks` (one file of rows per library).
+
+#![cfg_attr(not(feature = "jvm"), allow(dead_code))]
+
+mod boundary;
+mod bridge;
+mod hooks;
+mod jni;
+mod jvmti;
+mod natives;
+mod settings;
+mod start;
+mod table;
+mod transform;

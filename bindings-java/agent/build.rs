@@ -1,0 +1,118 @@
+//! Compiles the bridge's Java sources to Java 8 class files and lists them for `src/bridge.rs`.
+//!
+//! Only with feature `jvm`: without it the crate builds on a machine that has no JDK.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    if env::var_os("CARGO_FEATURE_JVM").is_none() {
+        return;
+    }
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    let sources = root.join("../bridge/java/trilane");
+    println!("cargo::rerun-if-changed={}", sources.display());
+    println!("cargo::rerun-if-env-changed=JAVA_HOME");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let classes = out.join("bridge");
+    let _ = fs::remove_dir_all(&classes);
+    fs::create_dir_all(&classes).expect("OUT_DIR is writable");
+    compile(&javac(), &sources, &classes);
+    let list = embed(&classes.join("java/trilane"));
+    fs::write(out.join("classes.rs"), list).expect("OUT_DIR is writable");
+}
+
+/// The compiler of `JAVA_HOME`, else the one on the path.
+fn javac() -> PathBuf {
+    let at_home = env::var_os("JAVA_HOME").map(|home| Path::new(&home).join("bin/javac"));
+    at_home.filter(|javac| javac.exists()).unwrap_or_else(|| PathBuf::from("javac"))
+}
+
+fn compile(javac: &Path, sources: &Path, classes: &Path) {
+    let mut files: Vec<PathBuf> = fs::read_dir(sources)
+        .unwrap_or_else(|e| panic!("the bridge's sources are missing at {}: {e}", sources.display()))
+        .map(|entry| entry.expect("readable directory").path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "java"))
+        .collect();
+    files.sort();
+    for file in &files {
+        println!("cargo::rerun-if-changed={}", file.display());
+    }
+    // The package is `java.trilane`, so that every class loader must ask the boot loader for it. javac refuses such
+    // a package unless it is told that the sources belong to java.base; `-source 8` knows no modules and allows it.
+    let mut command = Command::new(javac);
+    command
+        .env_remove("JAVA_TOOL_OPTIONS")
+        .env_remove("JDK_JAVAC_OPTIONS")
+        .args(["-source", "8", "-target", "8", "-encoding", "UTF-8", "-g:lines,source", "-nowarn", "-proc:none"])
+        .args(["-Xlint:-options", "-XDstringConcat=inline", "-implicit:none", "-d"])
+        .arg(classes)
+        .args(&files);
+    let output = command.output().unwrap_or_else(|e| {
+        panic!(
+            "feature `jvm` compiles the Java bridge, and {} could not be started ({e}). Install a JDK 17 or later \
+             (Debian: apt-get install openjdk-17-jdk-headless) or set JAVA_HOME; or build without the feature.",
+            javac.display()
+        )
+    });
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} failed on the Java bridge:\n{said}", javac.display());
+}
+
+/// Writes `&[("java/trilane/A", include_bytes!("...")), ...]`, each class after those it extends or implements.
+fn embed(directory: &Path) -> String {
+    let mut found: Vec<(String, Vec<String>, PathBuf)> = fs::read_dir(directory)
+        .expect("javac wrote the package")
+        .map(|entry| {
+            let path = entry.expect("readable directory").path();
+            let mut names = own_and_super_names(&fs::read(&path).expect("readable class file"));
+            (names.remove(0), names, path)
+        })
+        .collect();
+    // Nested classes first: `Scope$1` before `Scope`.
+    found.sort_by(|a, b| b.0.matches('$').count().cmp(&a.0.matches('$').count()).then(a.0.cmp(&b.0)));
+    let ours: Vec<String> = found.iter().map(|class| class.0.clone()).collect();
+    let mut done: Vec<String> = Vec::new();
+    let mut list = String::from("&[\n");
+    while !found.is_empty() {
+        let next = found
+            .iter()
+            .position(|(_, needs, _)| needs.iter().all(|n| !ours.contains(n) || done.contains(n)))
+            .expect("no class extends itself");
+        let (name, _, path) = found.remove(next);
+        list.push_str(&format!("    ({name:?}, include_bytes!({:?})),\n", path.to_str().expect("UTF-8 path")));
+        done.push(name);
+    }
+    list.push(']');
+    list
+}
+
+/// The names of a class file's class, superclass and interfaces.
+fn own_and_super_names(class: &[u8]) -> Vec<String> {
+    let u2 = |at: usize| usize::from(u16::from_be_bytes([class[at], class[at + 1]]));
+    let count = u2(8);
+    let (mut at, mut index) = (10, 1);
+    let mut start = vec![0; count];
+    while index < count {
+        start[index] = at;
+        let (size, slots) = match class[at] {
+            1 => (3 + u2(at + 1), 1),
+            5 | 6 => (9, 2),
+            7 | 8 | 16 | 19 | 20 => (3, 1),
+            15 => (4, 1),
+            _ => (5, 1),
+        };
+        at += size;
+        index += slots;
+    }
+    let name = |class_index: usize| {
+        let utf8 = start[u2(start[class_index] + 1)];
+        String::from_utf8_lossy(&class[utf8 + 3..utf8 + 3 + u2(utf8 + 1)]).into_owned()
+    };
+    let mut names = vec![name(u2(at + 2)), name(u2(at + 4))];
+    names.extend((0..u2(at + 6)).map(|i| name(u2(at + 8 + 2 * i))));
+    names
+}

@@ -1,0 +1,64 @@
+//! The hooked libraries, one file of rows each. A library's place in `LIBRARIES` does not matter; its bit does:
+//! the same number stands in `java.trilane.Trilane`, and a test compares the two.
+
+mod completable_future;
+mod executors;
+mod fork_join;
+mod jdk_http_client;
+mod jdk_http_server;
+mod jdk_url_connection;
+mod timer;
+mod virtual_threads;
+
+use crate::table::Library;
+
+/// Every library that can be hooked.
+pub(crate) static LIBRARIES: &[Library] = &[
+    jdk_http_server::LIBRARY,
+    jdk_url_connection::LIBRARY,
+    jdk_http_client::LIBRARY,
+    executors::LIBRARY,
+    fork_join::LIBRARY,
+    completable_future::LIBRARY,
+    timer::LIBRARY,
+    virtual_threads::LIBRARY,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::LIBRARIES;
+
+    /// `static final long JDK_HTTP_SERVER = 1L << 0; // jdk-http-server`
+    #[test]
+    fn bits_and_names_are_those_of_the_bridge() {
+        let java = include_str!("../../bridge/java/trilane/Trilane.java");
+        for library in LIBRARIES {
+            let constant = library.name.replace('-', "_").to_uppercase();
+            let line = format!("static final long {constant} = 1L << {};", library.bit);
+            assert!(java.contains(&line), "Trilane.java needs the line `{line}`");
+        }
+    }
+
+    #[test]
+    fn no_two_libraries_share_a_bit_or_a_name() {
+        for (i, a) in LIBRARIES.iter().enumerate() {
+            assert!(a.bit < 63, "{}", a.name);
+            for b in &LIBRARIES[i + 1..] {
+                assert!(a.bit != b.bit && a.name != b.name, "{} and {}", a.name, b.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_calls_a_method_that_its_bridge_class_has() {
+        let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/../bridge/java/trilane");
+        for row in LIBRARIES.iter().flat_map(|library| library.rows) {
+            let file = format!("{sources}/{}.java", row.bridge.0);
+            let java = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{file}: {e}"));
+            let found = java.lines().any(|line| {
+                line.trim_start().starts_with("public static ") && line.contains(&format!(" {}(", row.bridge.1))
+            });
+            assert!(found, "{file} needs `public static ... {}(...)`", row.bridge.1);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! `CompletableFuture`: each stage keeps the scope of the thread that wrote it down, whoever completes the future and
+//! on whichever executor the stage runs. The stages stay what they are; only the application's function is wrapped.
+
+use trilane_classedit::ParamMatch;
+
+use crate::table::{Library, Row, RowOp};
+
+const fn stage(class: &'static str, param: u16) -> Row {
+    Row::new(class, "<init>", ParamMatch::Any, RowOp::MapArg(param, &[]), ("CompletableFutures", "stage"))
+}
+
+const fn of_two(class: &'static str, param: u16) -> Row {
+    Row::new(class, "<init>", ParamMatch::Any, RowOp::MapArg(param, &[]), ("CompletableFutures", "stageOfTwo"))
+}
+
+/// Switch `completable-future`.
+pub(super) const LIBRARY: Library = Library {
+    name: "completable-future",
+    bit: 5,
+    rows: &[
+        stage("java/util/concurrent/CompletableFuture$AsyncSupply", 1),
+        stage("java/util/concurrent/CompletableFuture$AsyncRun", 1),
+        stage("java/util/concurrent/CompletableFuture$UniApply", 3),
+        stage("java/util/concurrent/CompletableFuture$UniAccept", 3),
+        stage("java/util/concurrent/CompletableFuture$UniRun", 3),
+        stage("java/util/concurrent/CompletableFuture$UniWhenComplete", 3),
+        of_two("java/util/concurrent/CompletableFuture$UniHandle", 3),
+        stage("java/util/concurrent/CompletableFuture$UniExceptionally", 3),
+        stage("java/util/concurrent/CompletableFuture$UniComposeExceptionally", 3),
+        stage("java/util/concurrent/CompletableFuture$UniCompose", 3),
+        of_two("java/util/concurrent/CompletableFuture$BiApply", 4),
+        stage("java/util/concurrent/CompletableFuture$BiAccept", 4),
+        stage("java/util/concurrent/CompletableFuture$BiRun", 4),
+        stage("java/util/concurrent/CompletableFuture$OrApply", 4),
+        stage("java/util/concurrent/CompletableFuture$OrAccept", 4),
+        stage("java/util/concurrent/CompletableFuture$OrRun", 4),
+    ],
+};

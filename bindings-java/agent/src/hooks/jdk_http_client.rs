@@ -1,0 +1,26 @@
+//! `java.net.http`: each call makes its own copy of the request on the caller's thread, inside `sendAsync`; the
+//! headers that this copy reads get ours added. What the application sees of its request stays as it was.
+
+use trilane_classedit::{Arg, ParamMatch};
+
+use crate::table::{Library, Row, RowOp};
+
+const CLIENT: &str = "jdk/internal/net/http/HttpClientImpl";
+const REQUEST: &str = "jdk/internal/net/http/ImmutableHttpRequest";
+
+/// Switch `jdk-http-client`.
+pub(super) const LIBRARY: Library = Library {
+    name: "jdk-http-client",
+    bit: 2,
+    rows: &[
+        Row::new(CLIENT, "sendAsync", ParamMatch::Any, RowOp::Enter(&[]), ("JdkHttpClient", "enter")),
+        Row::new(CLIENT, "sendAsync", ParamMatch::Any, RowOp::Finally(&[]), ("JdkHttpClient", "exit")),
+        Row::new(
+            REQUEST,
+            "headers",
+            ParamMatch::Exact("()"),
+            RowOp::MapReturn(&[Arg::This]),
+            ("JdkHttpClient", "headers"),
+        ),
+    ],
+};

@@ -1,0 +1,80 @@
+//! What the bridge asks the engine. Every function here is a native of `java.trilane.Native`.
+//!
+//! All are raw JNI functions: a native through a safe wrapper costs ten times as much, and these run per request.
+
+mod lists;
+mod packed;
+mod texts;
+
+use std::ffi::{CStr, c_void};
+
+use jni_sys::{JNIEnv, JNINativeMethod, jbyteArray, jclass, jint, jlong};
+
+use crate::boundary::boundary;
+use crate::jni::Env;
+use crate::start::engine;
+use trilane_engine::{Counter, Kind};
+
+/// `inbound` when there is no engine: bit 1 of the flags, "act as if not there".
+const OFF: u64 = 2 << 24;
+/// How many values one request may hand over; the engine asks for far fewer.
+const MAX_VALUES: usize = 64;
+
+/// Name, signature and function of each native, for `RegisterNatives`.
+pub(crate) fn methods() -> Vec<JNINativeMethod> {
+    let entry = |name: &'static CStr, signature: &'static CStr, function: *mut c_void| JNINativeMethod {
+        name: name.as_ptr().cast_mut(),
+        signature: signature.as_ptr().cast_mut(),
+        fnPtr: function,
+    };
+    let mut all =
+        vec![entry(c"inbound", c"(II[B)J", inbound as *mut c_void), entry(c"count", c"(I)V", count as *mut c_void)];
+    all.extend(texts::METHODS.iter().map(|m| entry(m.0, m.1, m.2.0)));
+    all.extend(lists::METHODS.iter().map(|m| entry(m.0, m.1, m.2.0)));
+    all
+}
+
+/// A function pointer in a constant table.
+struct Function(*mut c_void);
+// SAFETY: a function's address may be read from every thread.
+unsafe impl Sync for Function {}
+
+/// Name, signature, function.
+type Method = (&'static CStr, &'static CStr, Function);
+
+fn kind_of(kind: jint) -> Kind {
+    match kind {
+        1 => Kind::Dubbo,
+        2 => Kind::Message,
+        _ => Kind::Http,
+    }
+}
+
+/// `static native long inbound(int kind, int snapshot, byte[] packed)`
+unsafe extern "system" fn inbound(
+    env: *mut JNIEnv,
+    _class: jclass,
+    kind: jint,
+    snapshot: jint,
+    values: jbyteArray,
+) -> jlong {
+    let off = OFF.cast_signed();
+    boundary("inbound", off, || {
+        let Some(engine) = engine() else { return off };
+        let answer = Env(env).with_bytes(values, |bytes| {
+            let mut found: [Option<&[u8]>; MAX_VALUES] = [None; MAX_VALUES];
+            let count = packed::values(bytes, &mut found);
+            engine.inbound(kind_of(kind), snapshot.cast_unsigned(), &found[..count])
+        });
+        answer.unwrap_or(OFF).cast_signed()
+    })
+}
+
+/// `static native void count(int counter)`
+unsafe extern "system" fn count(_env: *mut JNIEnv, _class: jclass, _counter: jint) {
+    boundary("count", (), || {
+        if let Some(engine) = engine() {
+            engine.count(Counter::HookError);
+        }
+    });
+}

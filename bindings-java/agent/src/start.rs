@@ -1,0 +1,299 @@
+//! The exports that the VM calls, and the one start per process behind them.
+//!
+//! `-agentpath` comes before any Java: only `VMInit` is asked for. `VMInit`, an attach and `System.loadLibrary` all
+//! end in `bring_up`. Whatever fails here, the VM gets `JNI_OK` and the application starts.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use jni_sys::{JNI_OK, JNI_VERSION_1_6, JNIEnv, JavaVM, jclass, jint, jobject};
+use parking_lot::Mutex;
+
+use crate::boundary::{boundary, quiet_panics};
+use crate::bridge;
+use crate::jni::{self, Env, call};
+use crate::jvmti::{Event, Jvmti, JvmtiError};
+use crate::settings::{self, Way};
+use crate::table::{Complaint, Table};
+use crate::transform::class_file_load_hook;
+use trilane_engine::{Counter, Engine, Level};
+
+/// Set by the first start; every later one is a no-op.
+static STARTED: AtomicBool = AtomicBool::new(false);
+/// Set when the VM ends: Java must not be touched any more.
+static ENDING: AtomicBool = AtomicBool::new(false);
+static JVMTI: OnceLock<Jvmti> = OnceLock::new();
+static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
+/// What stood behind `libtrilane.so=`, kept from `Agent_OnLoad` to `VMInit`.
+static AGENT_OPTION: OnceLock<String> = OnceLock::new();
+/// Held while classes are switched in, so that a change of the rules and the start do not cross.
+static HOOKING: Mutex<Hooking> = Mutex::new(Hooking { ready: false, broken: false });
+
+struct Hooking {
+    /// The bridge is defined and the class hook enabled.
+    ready: bool,
+    /// It could not be; said once, not tried again.
+    broken: bool,
+}
+
+/// Called by the VM for `-agentpath`, before any Java runs.
+///
+/// # Safety
+/// Called by the VM with a live `vm` and a zero-terminated or null `options`.
+#[cfg(feature = "jvm")]
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn Agent_OnLoad(vm: *mut JavaVM, options: *mut c_char, _reserved: *mut c_void) -> jint {
+    boundary("Agent_OnLoad", (), || {
+        if !claim(vm) {
+            return;
+        }
+        // SAFETY: as promised by the VM.
+        let _ = AGENT_OPTION.set(unsafe { text(options) });
+        let asked = Jvmti::new(vm).and_then(|jvmti| {
+            if settings::is_jdk_tool(jvmti) {
+                return Ok(());
+            }
+            listen(jvmti)?;
+            jvmti.notify(Event::VmInit, true)
+        });
+        if let Err(error) = asked {
+            say_error("start", &error.to_string());
+        }
+    });
+    JNI_OK
+}
+
+/// Called by the VM for `jcmd <pid> JVMTI.agent_load`, while the application runs.
+///
+/// # Safety
+/// Called by the VM with a live `vm` and a zero-terminated or null `options`.
+#[cfg(feature = "jvm")]
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn Agent_OnAttach(vm: *mut JavaVM, options: *mut c_char, _reserved: *mut c_void) -> jint {
+    boundary("Agent_OnAttach", (), || {
+        if !claim(vm) {
+            return;
+        }
+        // SAFETY: as promised by the VM.
+        let _ = AGENT_OPTION.set(unsafe { text(options) });
+        start_live(vm, Way::Agent);
+    });
+    JNI_OK
+}
+
+/// Called by the VM when it unloads the agent at its end.
+///
+/// # Safety
+/// Called by the VM.
+#[cfg(feature = "jvm")]
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn Agent_OnUnload(_vm: *mut JavaVM) {
+    ENDING.store(true, Ordering::Release);
+}
+
+/// Called by the VM for `System.loadLibrary`.
+///
+/// # Safety
+/// Called by the VM with a live `vm`.
+#[cfg(feature = "jvm")]
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn JNI_OnLoad(vm: *mut JavaVM, _reserved: *mut c_void) -> jint {
+    boundary("JNI_OnLoad", (), || {
+        if claim(vm) {
+            start_live(vm, Way::Library);
+        }
+    });
+    JNI_VERSION_1_6
+}
+
+/// True for the first start of the process.
+fn claim(vm: *mut JavaVM) -> bool {
+    if STARTED.swap(true, Ordering::AcqRel) {
+        return false;
+    }
+    quiet_panics();
+    jni::remember_vm(vm);
+    true
+}
+
+/// # Safety
+/// `options` is null or zero-terminated.
+unsafe fn text(options: *const c_char) -> String {
+    if options.is_null() {
+        return String::new();
+    }
+    // SAFETY: promised by the caller.
+    unsafe { CStr::from_ptr(options) }.to_string_lossy().into_owned()
+}
+
+fn listen(jvmti: Jvmti) -> Result<(), JvmtiError> {
+    jvmti.set_callbacks(vm_init, vm_death, class_file_load_hook)?;
+    let _ = JVMTI.set(jvmti);
+    Ok(())
+}
+
+fn start_live(vm: *mut JavaVM, way: Way) {
+    let started = Jvmti::new(vm).and_then(listen);
+    match (started, Env::current()) {
+        (Ok(()), Some(env)) => bring_up(env, way),
+        (Err(error), _) => say_error("start", &error.to_string()),
+        (Ok(()), None) => say_error("start", "the starting thread is not attached to the VM"),
+    }
+}
+
+unsafe extern "system" fn vm_init(_jvmti: *mut c_void, env: *mut JNIEnv, _thread: jobject) {
+    boundary("VMInit", (), || bring_up(Env(env), Way::Agent));
+}
+
+unsafe extern "system" fn vm_death(_jvmti: *mut c_void, _env: *mut JNIEnv) {
+    ENDING.store(true, Ordering::Release);
+}
+
+/// Starts the engine and, unless it is off, hooks.
+fn bring_up(env: Env, way: Way) {
+    let Some(jvmti) = jvmti() else { return };
+    let option = AGENT_OPTION.get().map_or("", String::as_str);
+    let options = settings::options(jvmti, option, way);
+    let engine = ENGINE.get_or_init(|| Engine::default_or_start(options));
+    if let Err(error) = jvmti.notify(Event::VmDeath, true) {
+        say_error("start", &error.to_string());
+    }
+    engine.on_change(Box::new(|engine| boundary("on_change", (), || changed(engine))));
+    refresh(env, engine);
+    engine.start_line(&Table::global().summary());
+}
+
+/// Runs on `trilane-ctl` after every new snapshot.
+fn changed(engine: &Engine) {
+    if ENDING.load(Ordering::Acquire) {
+        return;
+    }
+    // A VM that has not finished its own start takes no threads yet.
+    let attached = (0..100).find_map(|_| {
+        let env = Env::attach_daemon(c"trilane-ctl");
+        if env.is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        env
+    });
+    match attached {
+        Some(env) => refresh(env, engine),
+        None => say_error("change", "trilane-ctl could not attach to the VM: mode and switches stay as they were"),
+    }
+}
+
+/// Brings mode and switches into the bridge, and hooks libraries that are switched on for the first time.
+fn refresh(env: Env, engine: &Engine) {
+    let mut hooking = HOOKING.lock();
+    let bits = bridge::enabled(engine);
+    if hooking.broken || (bits == 0 && !hooking.ready) {
+        return;
+    }
+    if !hooking.ready {
+        match env.with_frame(32, || prepare(env)) {
+            Some(Ok(())) => hooking.ready = true,
+            Some(Err(why)) => {
+                hooking.broken = true;
+                say_error("start", &why);
+                return;
+            }
+            None => return,
+        }
+    }
+    env.with_frame(16, || {
+        if !bridge::push(env, engine) {
+            say_error("change", "java.trilane.Trilane.changed threw: mode and switches may be those of before");
+        }
+    });
+    let fresh = Table::global().install(bits);
+    if fresh != 0 {
+        hook_loaded(env, fresh);
+    }
+}
+
+fn prepare(env: Env) -> Result<(), String> {
+    let jvmti = jvmti().ok_or("there is no JVMTI environment")?;
+    bridge::define(env).map_err(|error| match error {
+        bridge::DefineError::AlreadyThere => {
+            "another copy of the library is active in this VM: this one stays inert".to_owned()
+        }
+        bridge::DefineError::Refused(class) => format!("the VM refused the bridge class {class}: nothing is hooked"),
+    })?;
+    jvmti.allow_retransform().map_err(|error| format!("{error}: nothing is hooked"))?;
+    jvmti.notify(Event::ClassFileLoadHook, true).map_err(|error| format!("{error}: nothing is hooked"))
+}
+
+/// Sends the classes that were loaded before their library was switched in through the class hook.
+fn hook_loaded(env: Env, libraries: u64) {
+    let Some(jvmti) = jvmti() else { return };
+    // The VM makes a local reference for each loaded class: their number is not known before.
+    env.with_frame(64 * 1024, || {
+        let mut found: Vec<jclass> = Vec::new();
+        let listed = jvmti.loaded_classes(|class, signature| {
+            let hooked = signature
+                .strip_prefix(b"L")
+                .and_then(|name| name.strip_suffix(b";"))
+                .is_some_and(|name| Table::global().concerns(name, libraries));
+            if hooked {
+                found.push(class);
+            } else {
+                // SAFETY: `class` is a local reference of this thread that nobody else holds.
+                unsafe { call!(env, DeleteLocalRef, class) };
+            }
+        });
+        if let Err(error) = listed {
+            say_error("hook", &format!("{error}: classes loaded before now are not hooked"));
+        }
+        if found.is_empty() || jvmti.retransform(&found).is_ok() {
+            return;
+        }
+        for class in found {
+            if let Err(error) = jvmti.retransform(&[class]) {
+                say_error("hook", &format!("{error}: one loaded class stays as it is"));
+            }
+        }
+    });
+}
+
+/// The process's JVMTI environment.
+pub(crate) fn jvmti() -> Option<Jvmti> {
+    JVMTI.get().copied()
+}
+
+/// The engine, once there is one.
+#[inline]
+pub(crate) fn engine() -> Option<&'static Arc<Engine>> {
+    ENGINE.get()
+}
+
+/// Says an error of the agent itself.
+pub(crate) fn say_error(key: &str, message: &str) {
+    match engine() {
+        Some(engine) => engine.log(Level::Error, "TRL-101", key, message),
+        None => eprintln!("trilane: error agent key={key} msg={message}"),
+    }
+}
+
+/// Says once per class that a row did not match or a class could not be edited.
+pub(crate) fn complain(complaint: &Complaint) {
+    static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let Some(engine) = engine() else { return };
+    engine.count(Counter::HookMissing);
+    let key = format!("{}/{}", complaint.library, complaint.class);
+    let line = format!("{key} {}", complaint.message);
+    let mut said = SAID.lock();
+    if said.len() >= 256 || said.contains(&line) {
+        return;
+    }
+    engine.log(Level::Warn, "TRL-102", &key, &complaint.message);
+    said.push(line);
+}
+
+/// Counts and says a panic that the boundary caught.
+pub(crate) fn panicked(what: &'static str) {
+    if let Some(engine) = engine() {
+        engine.count(Counter::HookError);
+        engine.log(Level::Error, "TRL-104", what, "a bug in trilane was caught: this call was left as it is");
+    }
+}

@@ -1,0 +1,117 @@
+package java.trilane;
+
+import java.nio.charset.StandardCharsets;
+
+/**
+ * A request comes in: its values are read by name, the engine decides, the thread's scope is set or cleared.
+ *
+ * <p>The answer of {@link Native#inbound}: bits 0..16 tag id, 24..32 flags; for an unknown tag 32..40 position of the
+ * value, 40..56 offset and 56..64 length of the tag in it.
+ */
+final class Inbound {
+    /** How a hook reads one value of its library's request. */
+    abstract static class Reader {
+        /** The value of that name, null if the request has none; several values joined by a comma. */
+        abstract String read(Object request, String name) throws Throwable;
+    }
+
+    private static final long STALE = 1L << 24;
+    private static final long OFF = 2L << 24;
+    private static final int LONGEST_VALUE = 64 * 1024;
+
+    /** Per kind: element 0 the snapshot, then the names. Read again whenever the engine says STALE. */
+    private static final Names[] NAMES = new Names[3];
+
+    private Inbound() {}
+
+    /** Decides the scope of a request; null for none. Never throws. */
+    static Scope decide(int kind, Reader reader, Object request) {
+        try {
+            long answer = ask(kind, names(kind, false), reader, request);
+            if ((answer & STALE) != 0 && (answer & OFF) == 0) {
+                answer = ask(kind, names(kind, true), reader, request);
+            }
+            if ((answer & (STALE | OFF)) != 0) {
+                return null;
+            }
+            int id = (int) (answer & 0xFFFF);
+            if (id == 0) {
+                return null;
+            }
+            Scope scope = id == Scope.UNKNOWN ? carried(kind, answer, reader, request) : Scope.of(id);
+            if (scope != null && !Trilane.seen) {
+                Trilane.seen = true;
+            }
+            return scope;
+        } catch (Throwable cause) {
+            Trilane.failed("inbound", cause);
+            return null;
+        }
+    }
+
+    private static long ask(int kind, Names names, Reader reader, Object request) throws Throwable {
+        Packer packer = null;
+        String[] all = names.names;
+        for (int i = 0; i < all.length; i++) {
+            String value = reader.read(request, all[i]);
+            if (value != null && value.length() > LONGEST_VALUE) {
+                value = null;
+            }
+            if (packer == null) {
+                if (value == null) {
+                    continue;
+                }
+                packer = new Packer(16 * all.length + value.length());
+                for (int before = 0; before < i; before++) {
+                    packer.number(-1);
+                }
+            }
+            packer.text(value);
+        }
+        return Native.inbound(kind, names.snapshot, packer == null ? names.absent : packer.done());
+    }
+
+    /** The text of a tag that nobody named: cut out of the value that held it. */
+    private static Scope carried(int kind, long answer, Reader reader, Object request) throws Throwable {
+        Names names = names(kind, false);
+        int at = (int) (answer >>> 32) & 0xFF;
+        int offset = (int) (answer >>> 40) & 0xFFFF;
+        int length = (int) (answer >>> 56) & 0xFF;
+        String value = at < names.names.length ? reader.read(request, names.names[at]) : null;
+        if (value == null) {
+            return null;
+        }
+        byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
+        if (length == 0 || offset + length > bytes.length) {
+            return null;
+        }
+        return Scope.unknown(new String(bytes, offset, length, StandardCharsets.US_ASCII));
+    }
+
+    private static Names names(int kind, boolean again) {
+        Names names = NAMES[kind];
+        if (names == null || again) {
+            names = new Names(Native.names(kind));
+            NAMES[kind] = names; // its fields are final: a race only reads twice
+        }
+        return names;
+    }
+
+    private static final class Names {
+        final int snapshot;
+        final String[] names;
+        /** The packed form of a request that has none of the values. */
+        final byte[] absent;
+
+        Names(String[] answer) {
+            snapshot = Integer.parseInt(answer[0]);
+            names = new String[answer.length - 1];
+            System.arraycopy(answer, 1, names, 0, names.length);
+            Packer packer = new Packer(4 * names.length);
+            for (int i = 0; i < names.length; i++) {
+                packer.number(-1);
+            }
+            absent = packer.done();
+        }
+    }
+}
