@@ -118,9 +118,8 @@ pub unsafe extern "C" fn trilane_list_change(
         // SAFETY: the caller's promise about `removed`.
         let removed = unsafe { array(removed, removed_len) };
         // SAFETY: the caller's promise about `added`.
-        let id = unsafe {
-            with_instances(added, added_len, |added| e.engine.list_change(list, &Change { removed, added }))
-        };
+        let id =
+            unsafe { with_instances(added, added_len, |added| e.engine.list_change(list, &Change { removed, added })) };
         answer(id, out, error_out)
     })
 }

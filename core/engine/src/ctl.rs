@@ -99,7 +99,8 @@ impl Engine {
             if published.failed.swap(false, Ordering::Relaxed) {
                 let name = published.list.names().first().map_or("?", |n| n);
                 let untagged = self.explain(id, b"", 0, 0);
-                let why = format!("a request to `{name}` found no instance that may serve it; untagged ones: {untagged}");
+                let why =
+                    format!("a request to `{name}` found no instance that may serve it; untagged ones: {untagged}");
                 self.log(Level::Warn, "TRL-301", name, &why);
             }
         }

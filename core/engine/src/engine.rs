@@ -79,8 +79,7 @@ impl Engine {
     pub fn start(options: Options) -> Arc<Engine> {
         process::watch_fork();
         let log = Log::new(&log_place(&options));
-        let settings =
-            Settings::read(&options.agent_option, &options.properties, options.read_environment, &log);
+        let settings = Settings::read(&options.agent_option, &options.properties, options.read_environment, &log);
         let takes_part = options.explicit || settings.asks_to_take_part();
         let base_mode = if takes_part { settings.mode.unwrap_or(Mode::On) } else { Mode::Off };
         let mut tags = Tags::new();
@@ -276,11 +275,20 @@ impl Engine {
                 let about = format!("{path:?} rules.hash={hash:08x}");
                 self.publish(&mut desk, snapshot, state.service.clone(), about);
                 let number = state.snapshot.number() + 1;
-                self.log.write(Level::Info, "TRL-210", &about_key(number), &format!("{path} hash={hash:08x} is in force"));
+                self.log.write(
+                    Level::Info,
+                    "TRL-210",
+                    &about_key(number),
+                    &format!("{path} hash={hash:08x} is in force"),
+                );
                 true
             }
             Err(problems) => {
-                let stays = if self.rules_were_read() { "the rules read last stay in force" } else { "the default policy holds" };
+                let stays = if self.rules_were_read() {
+                    "the rules read last stay in force"
+                } else {
+                    "the default policy holds"
+                };
                 let shown: Vec<String> = problems.iter().take(20).map(|p| p.to_string()).collect();
                 let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());
                 let why = format!("{} problem(s), {stays}:\n{}", problems.len(), shown.join("\n"));
@@ -301,9 +309,9 @@ impl Engine {
         let mut replaced: Vec<u64> = old.authorities.values().copied().collect();
         for id in self.lists.ids(desk).into_iter().filter(|id| !replaced.contains(id)) {
             let stamp = desk.next_stamp();
-            let Some(new) = self.lists.get(id).and_then(|p| {
-                p.as_ref().map(|p| p.list.reindex(&state.snapshot, state.mode, stamp))
-            }) else {
+            let Some(new) =
+                self.lists.get(id).and_then(|p| p.as_ref().map(|p| p.list.reindex(&state.snapshot, state.mode, stamp)))
+            else {
                 continue;
             };
             self.lists.replace(desk, id, new);

@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use serde_json::json;
-use trilane_lane::explain::explain;
+use trilane_lane::explain::{Step, explain};
 use trilane_lane::list::EVERYONE;
 use trilane_lane::route::{Case, Found};
 use trilane_lane::tag::TagId;
@@ -30,15 +30,9 @@ impl Engine {
             Found::NoInstances => "noinstances",
             Found::NoneAvailable => "noavailabled",
         };
-        let step = |s: &trilane_lane::explain::Step| {
-            json!({"lane": lane(s.tag), "instances": s.instances, "usable": s.usable, "found": found(s.found)})
-        };
-        let case = match told.decision.case {
-            Case::Own => "own",
-            Case::NoInstances => "noinstances",
-            Case::NoneAvailable => "noavailabled",
-            Case::Fail => "fail",
-            Case::BaselineMissing => "baseline_missing",
+        let step = |s: &Step| {
+            let (instances, usable) = (s.instances, s.usable);
+            json!({"lane": lane(s.tag), "instances": instances, "usable": usable, "found": found(s.found)})
         };
         let subset = told.decision.subset.map(|s| match s {
             EVERYONE => "everyone".to_string(),

@@ -11,8 +11,8 @@
 //! | [`log`], [`count`] | words and numbers |
 #![deny(unsafe_code)]
 
-mod ctl;
 pub mod count;
+mod ctl;
 mod engine;
 mod explain;
 pub mod inbound;

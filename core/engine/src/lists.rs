@@ -147,9 +147,9 @@ impl Addresses {
         let mut parts: HashMap<*const ArcSwapOption<Counted>, (&ArcSwapOption<Counted>, Counted)> = HashMap::new();
         for address in addresses {
             let part = self.part(&address);
-            let (_, map) = parts.entry(part).or_insert_with(|| {
-                (part, part.load().as_ref().map_or_else(Counted::default, |m| Counted::clone(m)))
-            });
+            let (_, map) = parts
+                .entry(part)
+                .or_insert_with(|| (part, part.load().as_ref().map_or_else(Counted::default, |m| Counted::clone(m))));
             let count = map.entry(address.clone()).or_insert(0);
             *count += by;
             if *count <= 0 {

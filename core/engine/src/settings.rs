@@ -6,7 +6,8 @@ use trilane_lane::Mode;
 use trilane_lane::tag;
 
 /// System properties with these prefixes are settings of ours.
-pub const PROPERTY_PREFIXES: [&str; 5] = ["trilane.", "alicloud.service.", "profiler.micro.service.", "mse.", "micro.service."];
+pub const PROPERTY_PREFIXES: [&str; 5] =
+    ["trilane.", "alicloud.service.", "profiler.micro.service.", "mse.", "micro.service."];
 /// Further system properties that are read.
 pub const PROPERTY_NAMES: [&str; 2] = ["spring.application.name", "dubbo.application.name"];
 /// The rule file when no setting names one.
@@ -231,14 +232,18 @@ mod tests {
 
     #[test]
     fn upper_case_names_are_read_after_dotted_ones() {
-        let environment = [("ALICLOUD_SERVICE_TAG", "b"), ("MSE_ALICLOUD_SERVICE_TAG", "a"), ("TRILANE_HOOK_JAVA_NET_HTTP", "off")];
+        let environment =
+            [("ALICLOUD_SERVICE_TAG", "b"), ("MSE_ALICLOUD_SERVICE_TAG", "a"), ("TRILANE_HOOK_JAVA_NET_HTTP", "off")];
         let environment: Vec<_> = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
         let mut settings = Settings::default();
         for (name, value) in upper(&environment) {
             settings.offer("environment", name, value, &Log::off());
         }
         settings.interpret(&Log::off());
-        assert_eq!((settings.tag.as_str(), settings.tag_source.as_str()), ("a", "environment MSE_ALICLOUD_SERVICE_TAG"));
+        assert_eq!(
+            (settings.tag.as_str(), settings.tag_source.as_str()),
+            ("a", "environment MSE_ALICLOUD_SERVICE_TAG")
+        );
         assert_eq!(settings.hooks.get("java-net-http"), Some(&false));
     }
 }

@@ -5,7 +5,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 use trilane_engine::{Engine, Instance, Mode, Options, TagId};
 
-const GOOD: &str = "apiVersion: trilane/v1\nlanes: [{tag: gray}]\nservices:\n  - name: stock\n    fallback: {noinstances: none}\n";
+const GOOD: &str =
+    "apiVersion: trilane/v1\nlanes: [{tag: gray}]\nservices:\n  - name: stock\n    fallback: {noinstances: none}\n";
 
 struct Bed {
     path: PathBuf,

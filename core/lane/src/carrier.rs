@@ -246,10 +246,14 @@ mod tests {
 
     #[test]
     fn a_hostile_value_is_malformed_and_never_a_panic() {
-        for value in ["[", "[{", "[{\"name\":\"", "[{\"name\":\"gr\ray\"}]", "[{\"name\":\"gray\"", "{}", "[{\"name\":\"g\"}"] {
+        for value in
+            ["[", "[{", "[{\"name\":\"", "[{\"name\":\"gr\ray\"}]", "[{\"name\":\"gray\"", "{}", "[{\"name\":\"g\"}"]
+        {
             assert_eq!(read(Form::Json, value.as_bytes()), Reading::Malformed, "{value:?}");
         }
-        for value in ["__microservice_tag__", "__microservice_tag__=%", "__microservice_tag__=%5", "__microservice_tag__=%zz"] {
+        for value in
+            ["__microservice_tag__", "__microservice_tag__=%", "__microservice_tag__=%5", "__microservice_tag__=%zz"]
+        {
             assert_eq!(read(Form::Baggage, value.as_bytes()), Reading::Malformed, "{value:?}");
         }
         assert_eq!(read(Form::Plain, &[b'a'; MAX_VALUE + 1]), Reading::Malformed);

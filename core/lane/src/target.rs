@@ -28,7 +28,8 @@ pub fn inside_by_form(authority: &str) -> bool {
     }
     // A label of digits alone is a short form of an IPv4 address (`127.1`, `2130706433`): resolvers disagree on it.
     let ends_with = |suffix: &str| {
-        host.len() > suffix.len() && host.as_bytes()[host.len() - suffix.len()..].eq_ignore_ascii_case(suffix.as_bytes())
+        host.len() > suffix.len()
+            && host.as_bytes()[host.len() - suffix.len()..].eq_ignore_ascii_case(suffix.as_bytes())
     };
     let single = !host.contains('.') && !host.bytes().all(|b| b.is_ascii_digit());
     single || ends_with(".svc") || ends_with(".cluster.local")
@@ -60,10 +61,14 @@ mod tests {
 
     #[test]
     fn inside_by_form_alone() {
-        for inside in ["pricing", "pricing:8080", "a.b.svc:80", "x.cluster.local", "127.0.0.1:1", "[::1]:80", "10.1.2.3"] {
+        for inside in
+            ["pricing", "pricing:8080", "a.b.svc:80", "x.cluster.local", "127.0.0.1:1", "[::1]:80", "10.1.2.3"]
+        {
             assert!(inside_by_form(inside), "{inside}");
         }
-        for outside in ["api.example.com", "8.8.8.8:53", "[2001:db8::1]:80", "", "127.1", "2130706433", "svc.example.org"] {
+        for outside in
+            ["api.example.com", "8.8.8.8:53", "[2001:db8::1]:80", "", "127.1", "2130706433", "svc.example.org"]
+        {
             assert!(!inside_by_form(outside), "{outside}");
         }
     }

@@ -114,7 +114,9 @@ impl Check<'_> {
         let authorities = raw.authorities.iter().enumerate();
         let authorities = authorities.map(|(i, a)| self.address(a, &field(&format!("authorities[{i}]")))).collect();
         let instances = raw.instances.iter().enumerate().map(|(i, x)| self.instance(n, i, x)).collect();
-        self.unique(raw.instances.iter().enumerate().map(|(i, x)| (format!("services[{n}].instances[{i}]"), &x.address)));
+        self.unique(
+            raw.instances.iter().enumerate().map(|(i, x)| (format!("services[{n}].instances[{i}]"), &x.address)),
+        );
         let mut target = |value: &Option<Text>, name: &str| value.as_ref().map(|v| self.target(v, &field(name)));
         let on_no_instances = target(&raw.fallback.noinstances, "fallback.noinstances");
         let on_none_available = target(&raw.fallback.noavailabled, "fallback.noavailabled");
@@ -191,7 +193,8 @@ impl Check<'_> {
             rules.iter().enumerate().filter_map(|(r, rule)| Some((r, rule.share.as_ref()?))).collect();
         for (i, (r, share)) in shares.iter().enumerate() {
             let Some(percent) = &raw.rules[*r].value.percent else { continue };
-            let mut same = shares.iter().enumerate().filter(|(_, (_, s))| s.header == share.header && s.salt == share.salt);
+            let mut same =
+                shares.iter().enumerate().filter(|(_, (_, s))| s.header == share.header && s.salt == share.salt);
             let line_of = |r: usize| rules[r].line;
             if let Some((_, (other, _))) = same.clone().find(|(j, _)| *j != i)
                 && raw.rules[*r].value.from.is_none()

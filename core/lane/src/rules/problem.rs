@@ -25,7 +25,14 @@ pub struct Problem {
 const SHOWN: usize = 200;
 
 impl Problem {
-    pub(super) fn at(file: &str, text: &str, place: (u32, u32), field: &str, message: String, expected: String) -> Self {
+    pub(super) fn at(
+        file: &str,
+        text: &str,
+        place: (u32, u32),
+        field: &str,
+        message: String,
+        expected: String,
+    ) -> Self {
         let (line, column) = place;
         let source = text.lines().nth((line as usize).wrapping_sub(1)).unwrap_or("").to_string();
         Problem { file: file.into(), line, column, field: field.into(), message, expected, source }
