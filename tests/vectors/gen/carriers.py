@@ -15,6 +15,9 @@ def member(tag):
 
 GRAY, BLUE = member("gray"), member("blue")
 assert GRAY == KEY + "=%5B%7B%22name%22%3A%22gray%22%7D%5D"
+# what a chatty peer might send: several elements, each with more fields
+LONG = "[" + ",".join('{"name":"%s","priority":100,"desc":"%s"}' % (n, "k8s-pod-label " * 6) for n in
+                      ("gray", "second", "third")) + "]"
 ROW1, ROW2, ROW3 = "§3 carriers row 1", "§3 carriers row 2", "§3 carriers row 3"
 ROW4, ROW5, BAD = "§3 carriers row 4", "§3 carriers row 5", "§3 malformed = absent in that carrier"
 
@@ -28,7 +31,10 @@ HTTP = [
      "§6.3: a tag that no rule names is carried as bytes"),
     ("unknown-63", {"x-mse-tag": "z" * 63}, "z" * 63, 0, 0, "§6.3: the longest unknown tag is carried whole"),
     ("empty", {"x-mse-tag": ""}, "", 0, 0, "decision D2: an empty value is no tag and no mistake"),
-    ("space-before", {"x-mse-tag": " gray"}, "", 1, 0, "decision D1: nothing is trimmed"),
+    ("space-around", {"x-mse-tag": " gray\t"}, "gray", 0, 0, "decision D1: blanks around a value are not part of it"),
+    ("space-around-unknown", {"x-mse-tag": "  who "}, "who", 0, 0, "decision D1: nor of an unknown tag"),
+    ("space-inside", {"x-mse-tag": "gr ay"}, "", 1, 0, BAD + ": a blank inside"),
+    ("space-only", {"x-mse-tag": "  "}, "", None, 0, "decision D1: nothing but blanks is no tag"),
     ("joined", {"x-mse-tag": "gray,blue"}, "", 1, 0, BAD + ": two joined header lines are no tag"),
     ("long", {"x-mse-tag": "a" * 64}, "", 1, 0, BAD + ": 64 bytes"),
     ("long-4096", {"x-mse-tag": "a" * 4096}, "", 1, 0, BAD + ": a very long value"),
@@ -50,8 +56,10 @@ HTTP = [
      ROW3 + ": W3C lets brackets and colons stand unencoded"),
     ("baggage-lower-hex", {"baggage": KEY + "=%5b%7b%22name%22%3a%22gray%22%7d%5d"}, "gray", 0, 0,
      ROW3 + ": hex digits of either case"),
-    ("baggage-encoded-letters", {"baggage": KEY + "=%5B%7B%22name%22%3A%22%67%72ay%22%7D%5D"}, "gray", 0, 0,
-     ROW3 + ": any byte may be percent-encoded"),
+    ("baggage-encoded-letters", {"baggage": KEY + "=%5B%7B%22name%22%3A%22%67%72ay%22%7D%5D"}, "", 1, 0,
+     "decision D15: a tag spelt with escapes is malformed"),
+    ("baggage-long", {"baggage": f"{KEY}=" + quote(LONG, safe="")}, "gray", 0, 0,
+     ROW2 + ": more fields are tolerated, also many"),
     ("baggage-encoded-spaces", {"baggage": KEY + "=%5B%7B%22name%22%3A%20%22gray%22%7D%5D"}, "gray", 0, 0,
      ROW3 + ": encoded blanks inside the JSON"),
     ("baggage-priority", {"baggage": f"{KEY}=" + quote('[{"name":"gray","priority":100}]', safe="")}, "gray", 0, 0,
@@ -104,7 +112,11 @@ DUBBO = [
     ("json-name-last", {KEY: '[{"priority":100,"name":"gray"}]'}, "gray", 0, 0,
      ROW2 + ": we write name first, others need not"),
     ("json-blanks", {KEY: ' [ { "name" : "gray" } ] '}, "gray", 0, 0, ROW2 + ": blanks between JSON tokens"),
-    ("json-escape", {KEY: '[{"name":"\\u0067ray"}]'}, "gray", 0, 0, ROW2 + ": a JSON escape"),
+    ("json-escape", {KEY: '[{"name":"\\u0067ray"}]'}, "", 1, 0,
+     "decision D15: a tag spelt with escapes is malformed"),
+    ("json-long", {KEY: LONG}, "gray", 0, 0, ROW2 + ": more fields are tolerated, also many"),
+    ("json-field-escape", {KEY: '[{"x":"a\\\\","name":"gray","y":"\\""}]'}, "gray", 0, 0,
+     ROW2 + ": escapes in other fields are tolerated"),
     ("json-first-of-two", {KEY: '[{"name":"gray"},{"name":"blue"}]'}, "gray", 0, 0, ROW2 + ": element 0 is read"),
     ("json-second-odd", {KEY: '[{"name":"gray"},5]'}, "gray", 0, 0, ROW2 + ": only element 0 is looked at"),
     ("json-nested-name", {KEY: '[{"x":{"name":"blue"},"name":"gray"}]'}, "gray", 0, 0,
@@ -129,6 +141,8 @@ DUBBO = [
     ("json-half", {KEY: '[{"name":"gray"'}, "", 1, 0, BAD + ": cut off"),
     ("json-half-list", {KEY: '[{"name":"gray"}'}, "", 1, 0, BAD + ": the list is not closed"),
     ("json-trailing", {KEY: '[{"name":"gray"}]x'}, "", 1, 0, BAD + ": bytes after the list"),
+    ("json-junk-in-element", {KEY: '[{"name":"gray",oops]'}, "", 1, 0, BAD + ": not JSON after the name"),
+    ("json-junk-after-element", {KEY: '[{"name":"gray"}x]'}, "", 1, 0, BAD + ": not JSON after element 0"),
     ("json-single-quotes", {KEY: "[{'name':'gray'}]"}, "", 1, 0, BAD + ": not JSON"),
     ("json-bad-tag", {KEY: '[{"name":"gr/ay"}]'}, "", 1, 0, BAD + ": a slash in the tag"),
     ("json-long-tag", {KEY: '[{"name":"%s"}]' % ("a" * 64)}, "", 1, 0, BAD + ": 64 bytes"),

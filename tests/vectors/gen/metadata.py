@@ -47,6 +47,8 @@ CASES = [
     ("malformed-long", {MSE: "a" * 64}, AT, None, UNKNOWN, D5),
     ("malformed-dubbo", {DUBBO: "\u7070\u5ea6"}, AT, None, UNKNOWN, D5 + "; plain Dubbo would keep others away too"),
     ("malformed-opensergo", {CANARY + "gr ay": "gr ay"}, AT, None, UNKNOWN, D5),
+    ("malformed-old", {OLD: '[{"desc":"k8s-pod-label","tag":"x"}]'}, AT, None, "",
+     "decision D5: what cannot be read under the old key says nothing"),
     ("tag-off", {"tag": "gray"}, AT, None, "", REG + ": tag only by setting"),
     ("lane-off", {"lane": "gray"}, AT, None, "", REG + ": lane only by setting"),
     ("version-off", {"version": "gray"}, AT, None, "", REG + ": version only by setting"),

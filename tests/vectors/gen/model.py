@@ -20,7 +20,8 @@ def instance_tag(metadata, address="", service=None, extra=()):
         for value in values:
             if tag_valid(value.encode()):
                 return value
-            broken = broken or value != ""
+            # the old key has had forms of its own, so what cannot be read there says nothing (decision D5)
+            broken = broken or (value != "" and key != "__micro.service.env__")
     for known in (service or {}).get("instances", []):
         if known["address"] == address and "tag" in known:
             return known["tag"]

@@ -106,7 +106,7 @@ MODES = [
     ("option-alone", None, None, "observe", "observe", "§3: the setting alone"),
     ("service-observe", "on", "observe", None, "observe", OVER),
     ("service-off", "on", "off", None, "off", OVER),
-    ("service-on", "observe", "on", None, "on", "decision D9: a service may be on while the file says observe"),
+    ("service-on", "observe", "on", None, "observe", "decision D9: a service can lower the file's mode, not raise it"),
     ("service-on-option-observe", "observe", "on", "observe", "observe", TAKE),
     ("service-observe-option-on", "on", "observe", "on", "observe", OVER),
     ("service-off-option-observe", "on", "off", "observe", "off", TAKE),
