@@ -1,3 +1,70 @@
-//! The trilane program.
+//! The trilane program: `trilane version`, `trilane check FILE...`, `trilane go build ARGS...`.
 
-fn main() {}
+mod check;
+mod gobuild;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Everything is as it should be.
+const OK: u8 = 0;
+/// What was looked at is wrong.
+const WRONG: u8 = 1;
+/// The program could not do its work.
+const UNABLE: u8 = 2;
+
+#[derive(Parser)]
+#[command(name = "trilane", about = "Keeps a request in its lane", disable_version_flag = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print the version
+    Version,
+    /// Check rule files; exit status 1 if one is wrong
+    Check {
+        /// The files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Build a Go program with lanes woven in, from sources that stay as they are
+    Go {
+        #[command(subcommand)]
+        command: GoCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum GoCommand {
+    /// Like `go build`, with the same arguments
+    #[command(disable_help_flag = true)]
+    Build {
+        /// Arguments of `go build`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { UNABLE } else { OK });
+        }
+    };
+    ExitCode::from(match cli.command {
+        Command::Version => {
+            println!("trilane {}", env!("CARGO_PKG_VERSION"));
+            OK
+        }
+        Command::Check { files } => check::run(&files),
+        Command::Go { command: GoCommand::Build { args } } => gobuild::run(&args),
+    })
+}

@@ -1,0 +1,3 @@
+module github.com/trilane/trilane/bindings-go
+
+go 1.24

@@ -1,0 +1,116 @@
+package flow
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+
+	"github.com/trilane/trilane/bindings-go/internal/native"
+	"github.com/trilane/trilane/bindings-go/internal/scope"
+)
+
+// Carrier is the header that every library of ours reads first, and the one by which an application steers a call.
+const Carrier = "x-mse-tag"
+
+// Steer is the scope that decides a call: the tag that the application itself wrote on it, otherwise the request's.
+func Steer(e *native.Engine, written string, s *scope.Scope) *scope.Scope {
+	if own := Named(e, written); own != nil {
+		return own
+	}
+	return s
+}
+
+// Known tells whether the scope may be written on a call to this authority.
+func Known(e *native.Engine, authority string) bool {
+	return e.Known(authority)
+}
+
+// NoInstance is the error of a call that must stay in its lane and has nobody there.
+type NoInstance struct {
+	Authority, Tag string
+}
+
+func (n *NoInstance) Error() string {
+	tag := n.Tag
+	if tag == "" {
+		return fmt.Sprintf("trilane: %s has no untagged instance and baseline_missing is reject: "+
+			"start one, or set `baseline_missing: all` in the rule file", n.Authority)
+	}
+	return fmt.Sprintf("trilane: %s has no usable instance in lane %q and its fallback is none: "+
+		"start one, or write a fallback in the rule file", n.Authority, tag)
+}
+
+// routed keeps the text of the addresses of one authority's list; the decision itself is never kept.
+type routed struct {
+	list uint64
+	lock sync.RWMutex
+	addr map[uint32]string
+}
+
+var routes sync.Map // authority -> *routed, only authorities that the rules name
+
+// Route decides a dialled authority that the rules name. It gives the address to dial, "" to leave the call as it
+// is.
+func Route(e *native.Engine, authority string, s *scope.Scope) (string, error) {
+	list := e.Authority(authority)
+	if list == 0 {
+		return "", nil
+	}
+	r := e.Route(list, s.Number(), 0, rand.Uint64(), e.Stamp(list))
+	if r.Flags&native.RouteStale != 0 {
+		if list = e.Authority(authority); list == 0 {
+			return "", nil
+		}
+		r = e.Route(list, s.Number(), 0, rand.Uint64(), e.Stamp(list))
+	}
+	switch {
+	case r.Flags&(native.RouteStale|native.RouteOff|native.RouteObserve) != 0:
+		return "", nil
+	case r.Case == native.CaseFail:
+		return "", &NoInstance{Authority: authority, Tag: s.Name()}
+	case r.Index == native.NoIndex:
+		return "", nil
+	}
+	return address(e, authority, list, r.Index), nil
+}
+
+func address(e *native.Engine, authority string, list uint64, index uint32) string {
+	v, ok := routes.Load(authority)
+	if !ok || v.(*routed).list != list {
+		v = &routed{list: list, addr: map[uint32]string{}}
+		routes.Store(authority, v)
+	}
+	r := v.(*routed)
+	r.lock.RLock()
+	a, ok := r.addr[index]
+	r.lock.RUnlock()
+	if ok {
+		return a
+	}
+	a = e.Address(list, index)
+	r.lock.Lock()
+	r.addr[index] = a
+	r.lock.Unlock()
+	return a
+}
+
+var writeNames sync.Map // kind -> []string, lower case; a setting, fixed at start
+
+// Writes lists the carriers to write on a call of this kind.
+func Writes(e *native.Engine, kind native.Kind) []string {
+	if v, ok := writeNames.Load(kind); ok {
+		return v.([]string)
+	}
+	n := e.CarriersWrite(kind)
+	writeNames.Store(kind, n)
+	return n
+}
+
+// Baggage extends baggage that a call already has. With several headers the members are put together first.
+func Baggage(e *native.Engine, values []string, tag string) string {
+	if len(values) == 1 {
+		return e.BaggageSet(values[0], tag)
+	}
+	return e.BaggageSet(strings.Join(values, ","), tag)
+}

@@ -1,0 +1,44 @@
+// Package nethttp is what the woven net/http calls. The linker joins the variables here with those that the aspects
+// declare inside net/http, which cannot import us.
+package nethttp
+
+import (
+	"context"
+	"net/http"
+	_ "unsafe" // for go:linkname
+
+	"github.com/trilane/trilane/bindings-go/internal/flow"
+	"github.com/trilane/trilane/bindings-go/internal/httpout"
+	"github.com/trilane/trilane/bindings-go/internal/native"
+	"github.com/trilane/trilane/bindings-go/internal/scope"
+	"github.com/trilane/trilane/bindings-go/weave"
+)
+
+//go:linkname enter __trilane_http_enter
+var enter = func(r *http.Request) (context.Context, any) {
+	s := flow.In(native.Default(), native.HTTP, r.Header, flow.Canonical)
+	return scope.Enter(r.Context(), s), s
+}
+
+//go:linkname leave __trilane_http_leave
+var leave = func(s any) {
+	scope.Leave(s.(*scope.Scope))
+}
+
+//go:linkname out __trilane_http_out
+var out = httpout.Prepare
+
+//go:linkname serverWoven __trilane_http_server_woven
+var serverWoven bool
+
+//go:linkname clientWoven __trilane_http_client_woven
+var clientWoven bool
+
+func init() {
+	if serverWoven {
+		weave.Woven("net/http server")
+	}
+	if clientWoven {
+		weave.Woven("net/http client")
+	}
+}
