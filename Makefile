@@ -1,0 +1,63 @@
+# make build   dist/libtrilane.so, dist/libtrilane.a, dist/trilane.h, dist/trilane, dist/go
+# make test    what CI runs           make test-all   the wide matrix
+# make demo    four services, two lanes               make vectors    the shared cases in three languages
+# make bench   the figures
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export CARGO_TERM_PROGRESS_WHEN := never
+CARGO ?= cargo
+DIST := dist
+# Each suite prints its name and how long it took.
+suite = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
+
+.PHONY: help tools build test test-all demo vectors bench clean rust-tests java-tests go-tests lint
+
+help:
+	@sed -n '1,5s/^# //p' Makefile
+
+# Says plainly what is missing and how to get it.
+tools:
+	@missing=0; need() { command -v "$$1" >/dev/null || { echo "missing: $$1 ($$2)"; missing=1; }; }; \
+	need $(CARGO) "Rust 1.89 or newer: https://rustup.rs"; \
+	need javac "a JDK 17 or newer: apt-get install openjdk-17-jdk-headless"; \
+	need mvn "apt-get install maven"; \
+	need go "Go 1.26 or newer: https://go.dev/dl"; \
+	need gcc "apt-get install gcc"; \
+	need python3 "apt-get install python3 python3-pip"; \
+	need ip "apt-get install iproute2"; \
+	need pkg-config "apt-get install pkg-config"; \
+	need objcopy "apt-get install binutils"; \
+	[ $$missing = 0 ] || { echo "Install what is missing and run make again."; exit 1; }
+
+build: tools
+	@mkdir -p $(DIST)
+	$(call suite,build: library with the Java agent,$(CARGO) build --quiet --release -p trilane-ffi --features jvm \
+		&& cp -f target/release/libtrilane.so $(DIST)/libtrilane.so.new && mv -f $(DIST)/libtrilane.so.new $(DIST)/libtrilane.so \
+		&& strip --strip-unneeded $(DIST)/libtrilane.so && ln -sf libtrilane.so $(DIST)/libtrilane.so.0)
+	$(call suite,build: archive and program,$(CARGO) build --quiet --release -p trilane-ffi -p trilane-cli \
+		&& bindings-go/localize.sh target/release/libtrilane.a $(DIST)/libtrilane.a \
+		&& cp -f include/trilane.h $(DIST)/trilane.h \
+		&& cp -f target/release/trilane $(DIST)/trilane.new && mv -f $(DIST)/trilane.new $(DIST)/trilane)
+	$(call suite,build: Go module,bindings-go/package.sh $(DIST))
+
+lint:
+	$(call suite,lint,$(CARGO) fmt --all --check && $(CARGO) clippy --quiet --workspace --all-targets -- -D warnings \
+		&& test -z "$$(gofmt -l bindings-go tests)")
+
+rust-tests:
+	$(call suite,rust,$(CARGO) test --quiet --workspace --exclude trilane-agent)
+
+java-tests: build
+	$(call suite,java agent,$(CARGO) test --quiet -p trilane-agent --features jvm)
+
+go-tests: build
+	$(call suite,go,bindings-go/test.sh)
+
+test: tools build lint rust-tests java-tests go-tests
+
+demo: build
+	python3 tests/demo/demo.py
+
+clean:
+	rm -rf target dist .cache
