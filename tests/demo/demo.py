@@ -72,7 +72,10 @@ def main():
     except build.Unusable as problem:
         print(f"demo: {problem}", file=sys.stderr)
         return 1
-    print(f"demo: all of it took {time.monotonic() - begin:.0f} s, logs are in {build.CACHE}")
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted", file=sys.stderr)
+        return 130
+    print(f"demo: the run took {time.monotonic() - begin:.0f} s, logs are in {build.CACHE}")
     print(line)
     return 0 if good else 1
 

@@ -103,6 +103,12 @@ class Load:
     def running(self):
         return any(thread.is_alive() for thread in self.threads)
 
+    def rest(self, seconds):
+        """Returns after `seconds`, or when all is done."""
+        deadline = time.monotonic() + seconds
+        for thread in self.threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
     def join(self):
         for thread in self.threads:
             thread.join()

@@ -24,13 +24,10 @@ def row(title, verdict):
 
 
 def watch(title, load, verdict_of):
-    """While users buy: the row so far, in place on a terminal, every few seconds elsewhere."""
-    terminal = sys.stdout.isatty()
+    """While users buy: the row so far, in place on a terminal."""
     while load.running():
-        for thread in load.threads:
-            thread.join(0.5 if terminal else 3.0)
-            break
-        if load.running() and terminal:
+        load.rest(0.5)
+        if load.running() and sys.stdout.isatty():
             print("\r\033[K" + _row(title + " ...", verdict_of(load.taken())), end="", flush=True)
 
 
