@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -23,6 +24,7 @@ def arguments():
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--requests", type=int, default=4, help="per user and table row")
     parser.add_argument("--connections", type=int, default=20)
+    parser.add_argument("--dist", type=lambda p: Path(p).resolve(), default=build.ROOT / "dist", help="what was built")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -33,8 +35,8 @@ def build_all(options):
     build.java()
     made = {"balancer": build.go_plain("balancer"), "plain": build.go_plain("pricing"), "library": None}
     if options.phase != "plain":
-        made["library"] = build.library()
-        made["woven"] = build.go_woven("pricing")
+        made["library"] = build.library(options.dist)
+        made["woven"] = build.go_woven("pricing", options.dist)
     return made
 
 

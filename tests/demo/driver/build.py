@@ -1,5 +1,6 @@
 """Builds what the demo runs, and only what is older than its sources."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -10,7 +11,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent.parent
 ROOT = HERE.parent.parent
 CACHE = ROOT / ".cache" / "demo"
-DIST = ROOT / "dist"
 JARS = {name: HERE / "java" / name / "target" / f"{name}.jar" for name in ("shop", "order", "stock", "zookeeper")}
 TOOLS = {
     "java": "a JDK of 17 or newer (apt-get install openjdk-17-jdk)",
@@ -72,20 +72,31 @@ def go_plain(name):
     return made
 
 
-def go_woven(name):
-    """The same source, woven by `trilane go build`; rebuilt when the library is newer too."""
-    made, tool = CACHE / f"{name}-woven", DIST / "trilane"
-    newest_input = max([newest(HERE / name, (".go", "go.mod")), newest(DIST / "go", ""), tool.stat().st_mtime])
-    if not fresh([made], newest_input):
+def _sum(paths):
+    """One checksum over files and folders; times do not tell, `make build` lays dist/go out anew each time."""
+    total = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                total.update(str(file.relative_to(path)).encode() + b"\0" + file.read_bytes())
+    return total.hexdigest()
+
+
+def go_woven(name, dist):
+    """The same source, woven by `trilane go build`; rebuilt when the library changed too."""
+    made, tool, mark = CACHE / f"{name}-woven", dist / "trilane", CACHE / f"{name}-woven.sum"
+    now = _sum([HERE / name, dist / "go", tool])
+    if not (made.exists() and mark.exists() and mark.read_text() == now):
         title = f"build {name}-woven (trilane go build; the first time takes minutes)"
         step(title, [tool, "go", "build", "-o", made, "."], HERE / name)
+        mark.write_text(now)
     return made
 
 
-def library():
+def library(dist):
     """Path of the agent library."""
-    made = DIST / "libtrilane.so"
-    for needed in (made, DIST / "trilane"):
+    made = dist / "libtrilane.so"
+    for needed in (made, dist / "trilane"):
         if not needed.exists():
-            raise Unusable(f"{needed.relative_to(ROOT)} is not there: run `make build` first, or give --phase plain")
+            raise Unusable(f"{needed} is not there: run `make build` first, or give --phase plain")
     return made
