@@ -34,6 +34,13 @@ impl Engine {
             let (instances, usable) = (s.instances, s.usable);
             json!({"lane": lane(s.tag), "instances": instances, "usable": usable, "found": found(s.found)})
         };
+        let case = match told.decision.case {
+            Case::Own => "own",
+            Case::NoInstances => "noinstances",
+            Case::NoneAvailable => "noavailabled",
+            Case::Fail => "fail",
+            Case::BaselineMissing => "baseline_missing",
+        };
         let subset = told.decision.subset.map(|s| match s {
             EVERYONE => "everyone".to_string(),
             s => list.subsets().get(s as usize).map_or_else(String::new, |s| lane(s.tag)),
