@@ -7,7 +7,12 @@ mod fork_join;
 mod jdk_http_client;
 mod jdk_http_server;
 mod jdk_url_connection;
+mod spring_async;
+mod spring_boot;
+mod spring_loadbalancer;
+mod spring_registration;
 mod timer;
+mod tomcat;
 mod virtual_threads;
 
 use crate::table::Library;
@@ -22,6 +27,11 @@ pub(crate) static LIBRARIES: &[Library] = &[
     completable_future::LIBRARY,
     timer::LIBRARY,
     virtual_threads::LIBRARY,
+    tomcat::LIBRARY,
+    spring_loadbalancer::LIBRARY,
+    spring_registration::LIBRARY,
+    spring_boot::LIBRARY,
+    spring_async::LIBRARY,
 ];
 
 #[cfg(test)]

@@ -20,6 +20,11 @@ public final class Trilane {
     static final long COMPLETABLE_FUTURE = 1L << 5;
     static final long TIMER = 1L << 6;
     static final long VIRTUAL_THREADS = 1L << 7;
+    static final long TOMCAT = 1L << 16;
+    static final long SPRING_LOADBALANCER = 1L << 17;
+    static final long SPRING_REGISTRATION = 1L << 18;
+    static final long SPRING_BOOT = 1L << 19;
+    static final long SPRING_ASYNC = 1L << 20;
 
     /** Effective mode of the process. */
     static volatile int mode;
