@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
-use trilane_engine::{Engine, Instance, Kind, Options, TagId, inbound, outbound};
+use trilane_engine::{Change, Engine, Instance, Kind, Options, TagId, inbound, outbound};
 use trilane_lane::{hash, rules, tag};
 
 /// What a case expected and what came.
@@ -151,10 +151,15 @@ impl Bench {
             }
             return self.route_in(&engine, id, case);
         }
-        let id = publish(&engine, &texts(case, "names"), list(case, "instances"));
+        let names = texts(case, "names");
+        let id = publish(&engine, &names, list(case, "instances"));
         let result = self.route_in(&engine, id, case);
         engine.list_free(id);
-        result
+        result?;
+        let id = publish_by_steps(&engine, &names, list(case, "instances"));
+        let result = self.route_in(&engine, id, case);
+        engine.list_free(id);
+        result.map_err(|m| Mismatch { what: format!("after list_change and list_health: {}", m.what), ..m })
     }
 
     fn route_in(&self, engine: &Engine, id: u64, case: &Value) -> Outcome {
@@ -260,6 +265,26 @@ impl Bench {
 
 /// Publishes a list, handing over the metadata that the engine asks for.
 fn publish(engine: &Engine, names: &[&str], listed: &[Value]) -> u64 {
+    with_instances(engine, listed, |instances| engine.list_new(names, instances))
+}
+
+/// The same list by another way: one stranger first, then the instances all healthy and the stranger gone, then each
+/// health bit turned to what it should be.
+fn publish_by_steps(engine: &Engine, names: &[&str], listed: &[Value]) -> u64 {
+    let stranger = Instance { address: "192.0.2.1:1", metadata: &[], healthy: true };
+    let first = engine.list_new(names, &[stranger]);
+    let mut healthy = listed.to_vec();
+    healthy.iter_mut().for_each(|i| i["healthy"] = Value::Bool(true));
+    let id = with_instances(engine, &healthy, |added| engine.list_change(first, &Change { removed: &[0], added }));
+    engine.list_free(first);
+    for (index, instance) in listed.iter().enumerate() {
+        engine.list_health(id, index as u32, false);
+        engine.list_health(id, index as u32, instance["healthy"] == true);
+    }
+    id
+}
+
+fn with_instances(engine: &Engine, listed: &[Value], publish: impl FnOnce(&[Instance]) -> u64) -> u64 {
     let keys = engine.metadata_keys();
     let asked = |name: &str| {
         keys.iter().any(|k| k.strip_suffix('*').map_or(k.as_str() == name, |prefix| name.starts_with(prefix)))
@@ -274,7 +299,7 @@ fn publish(engine: &Engine, names: &[&str], listed: &[Value]) -> u64 {
         .zip(&metadata)
         .map(|(i, metadata)| Instance { address: text(i, "address"), metadata, healthy: i["healthy"] == true })
         .collect();
-    engine.list_new(names, &instances)
+    publish(&instances)
 }
 
 fn routed(engine: &Engine, id: u64, tag: &str, entropy: u64) -> Routed {
