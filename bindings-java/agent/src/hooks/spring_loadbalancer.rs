@@ -6,13 +6,7 @@ use trilane_classedit::{Arg, ParamMatch};
 use crate::table::{Library, Row, RowOp};
 
 const fn list(class: &'static str, params: ParamMatch<'static>, at: u16) -> Row {
-    Row::new(
-        class,
-        "getInstanceResponse",
-        params,
-        RowOp::MapArg(at, &[Arg::This]),
-        ("SpringLoadBalancer", "list"),
-    )
+    Row::new(class, "getInstanceResponse", params, RowOp::MapArg(at, &[Arg::This]), ("SpringLoadBalancer", "list"))
 }
 
 /// Switch `spring-loadbalancer`.
@@ -30,10 +24,6 @@ pub(super) const LIBRARY: Library = Library {
             ParamMatch::At(&[(0, "Ljava/util/List;")]),
             0,
         ),
-        list(
-            "com/alibaba/cloud/nacos/loadbalancer/NacosLoadBalancer",
-            ParamMatch::At(&[(1, "Ljava/util/List;")]),
-            1,
-        ),
+        list("com/alibaba/cloud/nacos/loadbalancer/NacosLoadBalancer", ParamMatch::At(&[(1, "Ljava/util/List;")]), 1),
     ],
 };

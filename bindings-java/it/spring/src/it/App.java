@@ -1,0 +1,126 @@
+package it;
+
+import java.util.Collections;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.autoconfigure.SpringBootApplication;
+import org.springframework.cloud.client.loadbalancer.LoadBalanced;
+import org.springframework.cloud.openfeign.EnableFeignClients;
+import org.springframework.cloud.openfeign.FeignClient;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.core.task.SimpleAsyncTaskExecutor;
+import org.springframework.scheduling.annotation.Async;
+import org.springframework.scheduling.annotation.EnableAsync;
+import org.springframework.stereotype.Component;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.RequestParam;
+import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.client.RestTemplate;
+import org.springframework.web.context.request.async.DeferredResult;
+
+/** An ordinary Spring Cloud service: every path asks another service in another way, and gives back its answer. */
+@SpringBootApplication
+@EnableFeignClients
+@EnableAsync
+@RestController
+public class App {
+    /** The next service as a declared client. */
+    @FeignClient("next")
+    public interface Next {
+        @GetMapping("/echo")
+        String echo(@RequestParam("n") String n);
+    }
+
+    /** Work on Spring's own pool. */
+    @Component
+    public static class Work {
+        @Autowired
+        RestTemplate rest;
+
+        @Async
+        public CompletableFuture<String> ask(String n) {
+            return CompletableFuture.completedFuture(ask(rest, "next", n));
+        }
+
+        static String ask(RestTemplate rest, String service, String n) {
+            return rest.getForObject("http://" + service + "/echo?n={n}", String.class, n);
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class Clients {
+        @Bean
+        @LoadBalanced
+        RestTemplate rest() {
+            return new RestTemplate();
+        }
+    }
+
+    @Autowired
+    RestTemplate rest;
+
+    @Autowired
+    Next next;
+
+    @Autowired
+    Work work;
+
+    private final RestTemplate plain = new RestTemplate();
+    private final SimpleAsyncTaskExecutor simple = new SimpleAsyncTaskExecutor("simple-");
+
+    @GetMapping("/rt/{service}")
+    public String rest(@PathVariable String service, @RequestParam(defaultValue = "") String n) {
+        return Work.ask(rest, service, n);
+    }
+
+    @GetMapping("/feign")
+    public String feign(@RequestParam(defaultValue = "") String n) {
+        return next.echo(n);
+    }
+
+    @GetMapping("/plain")
+    public String plain(@RequestParam String url) {
+        return plain.getForObject(url, String.class);
+    }
+
+    @GetMapping("/async")
+    public String async(@RequestParam(defaultValue = "") String n) throws Exception {
+        return work.ask(n).get();
+    }
+
+    @GetMapping("/future")
+    public String future(@RequestParam(defaultValue = "") String n) throws Exception {
+        return CompletableFuture.supplyAsync(() -> Work.ask(rest, "next", n)).get();
+    }
+
+    @GetMapping("/simple")
+    public String simple(@RequestParam(defaultValue = "") String n) throws ExecutionException, InterruptedException {
+        CompletableFuture<String> done = new CompletableFuture<>();
+        simple.execute(() -> done.complete(Work.ask(rest, "next", n)));
+        return done.get();
+    }
+
+    @GetMapping("/callable")
+    public Callable<String> callable(@RequestParam(defaultValue = "") String n) {
+        return () -> Work.ask(rest, "next", n);
+    }
+
+    /** The answer is made in the second pass of the request, by {@link SecondPass}. */
+    @GetMapping("/deferred")
+    public DeferredResult<Map<String, String>> deferred(@RequestParam(defaultValue = "") String n) {
+        DeferredResult<Map<String, String>> result = new DeferredResult<>(30_000L);
+        Thread completer = new Thread(() -> result.setResult(Collections.singletonMap("later", n)), "completer");
+        completer.start();
+        return result;
+    }
+
+    public static void main(String[] args) {
+        SpringApplication.run(App.class, args);
+    }
+}
