@@ -100,11 +100,7 @@ pub(crate) fn walk(code: &[u8]) -> Result<Vec<Instruction>, Error> {
             },
             _ => drop(r.take(operands(op).ok_or_else(|| unknown(op, pc))?)?),
         }
-        list.push(Instruction {
-            pc,
-            len: (r.at() - from) as u32,
-            op,
-        });
+        list.push(Instruction { pc, len: (r.at() - from) as u32, op });
     }
     Ok(list)
 }

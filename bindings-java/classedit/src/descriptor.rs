@@ -27,11 +27,7 @@ impl Kind {
 
     /// Slots taken in the locals and on the stack.
     pub(crate) fn slots(self) -> u16 {
-        if matches!(self, Kind::Long | Kind::Double) {
-            2
-        } else {
-            1
-        }
+        if matches!(self, Kind::Long | Kind::Double) { 2 } else { 1 }
     }
 }
 
@@ -73,10 +69,7 @@ impl<'a> MethodType<'a> {
             let mut slot = u16::from(!is_static);
             while rest.first() != Some(&b')') {
                 let (param, after) = rest.split_at(field_len(rest)?);
-                params.push(Param {
-                    descriptor: param,
-                    slot,
-                });
+                params.push(Param { descriptor: param, slot });
                 slot += Kind::of(param).slots();
                 if slot > 255 {
                     return None;
@@ -85,11 +78,7 @@ impl<'a> MethodType<'a> {
             }
             let returns = &rest[1..];
             let fits = returns == b"V" || field_len(returns) == Some(returns.len());
-            fits.then_some(Self {
-                params,
-                returns,
-                slots: slot,
-            })
+            fits.then_some(Self { params, returns, slots: slot })
         };
         parsed().ok_or_else(|| Error::malformed("not a method descriptor"))
     }
@@ -105,10 +94,7 @@ pub(crate) fn matches(insertion: &Insertion, name: &[u8], descriptor: &[u8]) -> 
     if modified_utf8(insertion.method) != name {
         return false;
     }
-    let parts = descriptor
-        .iter()
-        .rposition(|b| *b == b')')
-        .map(|at| &descriptor[..=at]);
+    let parts = descriptor.iter().rposition(|b| *b == b')').map(|at| &descriptor[..=at]);
     match &insertion.params {
         ParamMatch::Any => true,
         ParamMatch::Exact(text) => parts == Some(&modified_utf8(text)),
@@ -116,12 +102,8 @@ pub(crate) fn matches(insertion: &Insertion, name: &[u8], descriptor: &[u8]) -> 
             let Ok(parsed) = MethodType::parse(descriptor, true) else {
                 return false;
             };
-            list.iter().all(|(index, wanted)| {
-                parsed
-                    .params
-                    .get(*index)
-                    .is_some_and(|p| p.descriptor == modified_utf8(wanted))
-            })
+            list.iter()
+                .all(|(index, wanted)| parsed.params.get(*index).is_some_and(|p| p.descriptor == modified_utf8(wanted)))
         }
     }
 }
@@ -133,11 +115,7 @@ pub(crate) fn modified_utf8(text: &str) -> Vec<u8> {
         match unit {
             1..=0x7F => out.push(unit as u8),
             0 | 0x80..=0x7FF => out.extend([0xC0 | (unit >> 6) as u8, 0x80 | (unit & 0x3F) as u8]),
-            _ => out.extend([
-                0xE0 | (unit >> 12) as u8,
-                0x80 | (unit >> 6 & 0x3F) as u8,
-                0x80 | (unit & 0x3F) as u8,
-            ]),
+            _ => out.extend([0xE0 | (unit >> 12) as u8, 0x80 | (unit >> 6 & 0x3F) as u8, 0x80 | (unit & 0x3F) as u8]),
         }
     }
     out
@@ -148,11 +126,7 @@ pub(crate) fn from_modified_utf8(bytes: &[u8]) -> Option<String> {
     let mut units = Vec::with_capacity(bytes.len());
     let mut rest = bytes.iter().copied();
     while let Some(first) = rest.next() {
-        let mut low = || {
-            rest.next()
-                .filter(|b| b & 0xC0 == 0x80)
-                .map(|b| u16::from(b & 0x3F))
-        };
+        let mut low = || rest.next().filter(|b| b & 0xC0 == 0x80).map(|b| u16::from(b & 0x3F));
         units.push(match first {
             1..=0x7F => u16::from(first),
             0xC0..=0xDF => u16::from(first & 0x1F) << 6 | low()?,

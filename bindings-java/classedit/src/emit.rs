@@ -38,26 +38,13 @@ impl<'a> Code<'a> {
         }
         let attributes = attributes(&mut r, &class.pool)?;
         r.done("Code")?;
-        Ok(Self {
-            max_stack,
-            max_locals,
-            code,
-            handlers,
-            attributes,
-        })
+        Ok(Self { max_stack, max_locals, code, handlers, attributes })
     }
 
     fn frames(&self) -> Result<Option<(u16, Vec<Frame>)>, Error> {
         let mut found = None;
-        for a in self
-            .attributes
-            .iter()
-            .filter(|a| a.name == b"StackMapTable")
-        {
-            if found
-                .replace((a.name_index, frames::read(a.body)?))
-                .is_some()
-            {
+        for a in self.attributes.iter().filter(|a| a.name == b"StackMapTable") {
+            if found.replace((a.name_index, frames::read(a.body)?)).is_some() {
                 return Err(Error::malformed("two StackMapTable attributes"));
             }
         }
@@ -101,20 +88,13 @@ impl<'a> Work<'_, 'a> {
         let stored = |n: &Needed| {
             list.iter()
                 .filter_map(|i| i.stores(old.code))
-                .any(|(slot, count)| {
-                    slot < n.slot + n.kind.slots() && n.slot < slot.saturating_add(count)
-                })
+                .any(|(slot, count)| slot < n.slot + n.kind.slots() && n.slot < slot.saturating_add(count))
         };
         if let Some(n) = self.plan.needed.iter().find(|n| stored(n)) {
             return Err(self.lost(n, "is assigned in the method"));
         }
         let prologue = self.plan.prologue()?;
-        let map = PcMap::new(
-            old.code.len(),
-            &list,
-            prologue.bytes.len() as u32,
-            self.plan.exit_len(),
-        )?;
+        let map = PcMap::new(old.code.len(), &list, prologue.bytes.len() as u32, self.plan.exit_len())?;
         let finally = self.plan.finally.as_deref();
         let exit = [self.plan.map_return.as_slice(), finally.unwrap_or_default()];
         let mut new = relocate::write(old.code, &list, &map, &prologue.bytes, exit)?;
@@ -184,10 +164,7 @@ impl<'a> Work<'_, 'a> {
         };
         for n in &self.plan.needed {
             if !frames::keep(&moved, &self.initial_locals(), std::slice::from_ref(n)) {
-                return Err(self.lost(
-                    n,
-                    "is given up by the compiler before the end of the method",
-                ));
+                return Err(self.lost(n, "is given up by the compiler before the end of the method"));
             }
         }
         frames::relocate(&mut moved, map)?;
@@ -195,18 +172,12 @@ impl<'a> Work<'_, 'a> {
         if self.plan.has_frames() {
             let object = pool.class(b"java/lang/Object")?;
             let shape = Shape::SameOnStack(VType::Object(object));
-            all.extend(prologue.frames.iter().map(|at| Frame {
-                at: *at,
-                shape: shape.clone(),
-            }));
+            all.extend(prologue.frames.iter().map(|at| Frame { at: *at, shape: shape.clone() }));
             all.append(&mut moved);
             if self.plan.finally.is_some() {
                 let stack = vec![VType::Object(pool.class(b"java/lang/Throwable")?)];
                 let locals = handler_locals(&self.plan.needed_by_finally, object);
-                all.push(Frame {
-                    at: map.end(),
-                    shape: Shape::Full(locals, stack),
-                });
+                all.push(Frame { at: map.end(), shape: Shape::Full(locals, stack) });
             }
         } else {
             all = moved;
@@ -217,14 +188,7 @@ impl<'a> Work<'_, 'a> {
     /// The locals at the entry. Which class a reference is of does not matter here.
     fn initial_locals(&self) -> Vec<VType> {
         let this = (!self.method.is_static()).then_some(VType::Object(0));
-        this.into_iter()
-            .chain(
-                self.types
-                    .params
-                    .iter()
-                    .map(|p| VType::of(Kind::of(p.descriptor), 0)),
-            )
-            .collect()
+        this.into_iter().chain(self.types.params.iter().map(|p| VType::of(Kind::of(p.descriptor), 0))).collect()
     }
 
     fn lost(&self, n: &Needed, why: &str) -> Error {
@@ -232,9 +196,7 @@ impl<'a> Work<'_, 'a> {
             Some(index) => format!("parameter {index}"),
             None => "this".to_owned(),
         };
-        Error::refused(format!(
-            "{what} {why}, so it cannot be passed at the exit; pass it at the entry instead"
-        ))
+        Error::refused(format!("{what} {why}, so it cannot be passed at the exit; pass it at the entry instead"))
     }
 }
 
@@ -253,8 +215,7 @@ fn handler_locals(needed: &[Needed], object: u16) -> Vec<VType> {
 }
 
 fn push_count(out: &mut Vec<u8>, count: usize, what: &str) -> Result<(), Error> {
-    let count =
-        u16::try_from(count).map_err(|_| Error::refused(format!("more than 65,535 {what}")))?;
+    let count = u16::try_from(count).map_err(|_| Error::refused(format!("more than 65,535 {what}")))?;
     out.extend(count.to_be_bytes());
     Ok(())
 }
@@ -275,9 +236,7 @@ fn short(pc: u32) -> u16 {
 fn move_handlers(old: &[Handler], map: &PcMap) -> Result<Vec<Handler>, Error> {
     let moved = old.iter().map(|[from, to, handler, class]| {
         if from >= to {
-            return Err(Error::malformed(format!(
-                "an exception range from {from} to {to}"
-            )));
+            return Err(Error::malformed(format!("an exception range from {from} to {to}")));
         }
         Ok([
             short(map.instruction(u32::from(*from))?),
@@ -341,11 +300,7 @@ fn move_variables(body: &[u8], map: &PcMap) -> Result<Vec<u8>, Error> {
 }
 
 fn start_of(pc: u32, map: &PcMap) -> Option<u32> {
-    if pc == 0 {
-        Some(0)
-    } else {
-        map.instruction(pc).ok()
-    }
+    if pc == 0 { Some(0) } else { map.instruction(pc).ok() }
 }
 
 /// Puts the class together again: the pool grown, the methods replaced.

@@ -21,29 +21,17 @@ pub struct Error {
 
 impl Error {
     pub(crate) fn malformed(message: impl Into<String>) -> Self {
-        Self {
-            kind: ErrorKind::Malformed,
-            place: String::new(),
-            message: message.into(),
-        }
+        Self { kind: ErrorKind::Malformed, place: String::new(), message: message.into() }
     }
 
     pub(crate) fn refused(message: impl Into<String>) -> Self {
-        Self {
-            kind: ErrorKind::Refused,
-            place: String::new(),
-            message: message.into(),
-        }
+        Self { kind: ErrorKind::Refused, place: String::new(), message: message.into() }
     }
 
     /// Adds where it happened; the outermost place comes first.
     pub(crate) fn within(mut self, place: &[u8]) -> Self {
         let outer = String::from_utf8_lossy(place);
-        self.place = if self.place.is_empty() {
-            outer.into_owned()
-        } else {
-            format!("{outer}.{}", self.place)
-        };
+        self.place = if self.place.is_empty() { outer.into_owned() } else { format!("{outer}.{}", self.place) };
         self
     }
 

@@ -33,11 +33,7 @@ impl VType {
     }
 
     fn slots(self) -> u16 {
-        if matches!(self, VType::Double | VType::Long) {
-            2
-        } else {
-            1
-        }
+        if matches!(self, VType::Double | VType::Long) { 2 } else { 1 }
     }
 
     /// Can a value of this type be loaded as that kind, a reference as java.lang.Object?
@@ -169,10 +165,7 @@ pub(crate) fn write(frames: &[Frame]) -> Result<Vec<u8>, Error> {
     let mut out = count(frames.len())?.to_be_bytes().to_vec();
     let mut next = 0;
     for frame in frames {
-        let delta = frame
-            .at
-            .checked_sub(next)
-            .and_then(|d| u16::try_from(d).ok());
+        let delta = frame.at.checked_sub(next).and_then(|d| u16::try_from(d).ok());
         let delta = delta.ok_or_else(|| Error::malformed("frames do not ascend"))?;
         next = frame.at + 1;
         let mut head = |tag: u8| {

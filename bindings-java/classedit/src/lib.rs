@@ -15,7 +15,13 @@
 //! * Exit: all [`Op::MapReturn`], then all [`Op::Finally`], each in table order. An early return goes the same way.
 //! * An exception calls every `Finally` in table order and goes on. What `Enter` and `MapArg` throw does not.
 //!
-//! # Bridge methods
+//! # Which methods match
+//!
+//! Methods with code, by name and parameters. A bridge method that the compiler made only calls the method it stands
+//! for (`Object get()` for `String get()`); it is left out where an insertion also matches a method that is none, so
+//! that nothing happens twice.
+//!
+//! # Methods to call
 //!
 //! They are `public static`, take references as `java.lang.Object` and primitives as they are, and return `void`
 //! (`Enter`, `Finally`), `Object` (`ReturnEarly`), or the mapped value (`MapArg`, `MapReturn`: `Object` or the
@@ -125,33 +131,40 @@ pub fn edit(class: &[u8], insertions: &[Insertion]) -> Result<Option<Edited>, Er
 }
 
 fn edit_class(class: &ClassFile, insertions: &[Insertion]) -> Result<Option<Edited>, Error> {
-    let mut matched = vec![0; insertions.len()];
+    let (wanted, matched) = find(class, insertions);
+    if matched.iter().all(|n| *n == 0) {
+        return Ok(None);
+    }
     let mut pool = class.pool.grow();
     let mut methods = Vec::with_capacity(class.methods.len());
-    for method in &class.methods {
-        let mut wanted = Vec::new();
-        if method.attributes.iter().any(|a| a.name == b"Code") {
-            for (insertion, count) in insertions.iter().zip(&mut matched) {
-                if descriptor::matches(insertion, method.name, method.descriptor) {
-                    *count += 1;
-                    wanted.push(insertion);
-                }
-            }
-        }
+    for (method, wanted) in class.methods.iter().zip(&wanted) {
         methods.push(if wanted.is_empty() {
             None
         } else {
             let place = [method.name, method.descriptor].concat();
-            Some(edit_method(class, method, &wanted, &mut pool).map_err(|e| e.within(&place))?)
+            Some(edit_method(class, method, wanted, &mut pool).map_err(|e| e.within(&place))?)
         });
     }
-    if methods.iter().all(Option::is_none) {
-        return Ok(None);
+    Ok(Some(Edited { bytes: emit::class(class, pool, &methods), matched }))
+}
+
+/// For each method its insertions, and for each insertion how many methods it has.
+fn find<'i, 'a>(class: &ClassFile, insertions: &'i [Insertion<'a>]) -> (Vec<Vec<&'i Insertion<'a>>>, Vec<usize>) {
+    let mut wanted = vec![Vec::new(); class.methods.len()];
+    let mut matched = Vec::with_capacity(insertions.len());
+    for insertion in insertions {
+        let fits = |m: &Method| m.has_code() && descriptor::matches(insertion, m.name, m.descriptor);
+        let real = class.methods.iter().any(|m| !m.is_bridge() && fits(m));
+        let mut count = 0;
+        for (method, list) in class.methods.iter().zip(&mut wanted) {
+            if fits(method) && !(real && method.is_bridge()) {
+                list.push(insertion);
+                count += 1;
+            }
+        }
+        matched.push(count);
     }
-    Ok(Some(Edited {
-        bytes: emit::class(class, pool, &methods),
-        matched,
-    }))
+    (wanted, matched)
 }
 
 fn edit_method(
@@ -162,13 +175,7 @@ fn edit_method(
 ) -> Result<Vec<u8>, Error> {
     let types = &MethodType::parse(method.descriptor, method.is_static())?;
     let plan = &Plan::make(method, types, insertions, pool)?;
-    emit::Work {
-        class,
-        method,
-        types,
-        plan,
-    }
-    .method(pool)
+    emit::Work { class, method, types, plan }.method(pool)
 }
 
 /// The internal name of a class, e.g. `java/lang/String`. Reads no further than the constant pool.
@@ -178,6 +185,39 @@ fn edit_method(
 /// When the bytes are no class file.
 pub fn class_name(class: &[u8]) -> Result<String, Error> {
     let name = reader::this_name(class)?;
-    descriptor::from_modified_utf8(name)
-        .ok_or_else(|| Error::malformed("the class has a name that is no text"))
+    descriptor::from_modified_utf8(name).ok_or_else(|| Error::malformed("the class has a name that is no text"))
+}
+
+/// A method as [`methods`] lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MethodInfo {
+    /// Its name.
+    pub name: String,
+    /// Its descriptor, e.g. `(I)V`.
+    pub descriptor: String,
+    /// Static, and so without `this`.
+    pub is_static: bool,
+    /// Neither abstract nor native: insertions can match it.
+    pub has_code: bool,
+}
+
+/// The methods of a class, in its order; for checking rows against a library.
+///
+/// # Errors
+///
+/// When the bytes are no class file.
+pub fn methods(class: &[u8]) -> Result<Vec<MethodInfo>, Error> {
+    let text = |bytes| {
+        descriptor::from_modified_utf8(bytes).ok_or_else(|| Error::malformed("a method has a name that is no text"))
+    };
+    let class = ClassFile::read(class)?;
+    let list = class.methods.iter().map(|m| {
+        Ok(MethodInfo {
+            name: text(m.name)?,
+            descriptor: text(m.descriptor)?,
+            is_static: m.is_static(),
+            has_code: m.has_code(),
+        })
+    });
+    list.collect()
 }

@@ -59,11 +59,7 @@ impl Plan {
         pool: &mut Growth,
     ) -> Result<Self, Error> {
         let mut plan = Self::default();
-        let mut maker = Maker {
-            method,
-            types,
-            pool,
-        };
+        let mut maker = Maker { method, types, pool };
         for insertion in insertions {
             maker.check(&insertion.op)?;
             match &insertion.op {
@@ -72,14 +68,10 @@ impl Plan {
                     plan.entry_needs(call.slots);
                     plan.entry.extend(call.bytes);
                 }
-                Op::MapArg { param, extra } => {
-                    maker.map_arg(&mut plan, insertion, *param, extra)?
-                }
+                Op::MapArg { param, extra } => maker.map_arg(&mut plan, insertion, *param, extra)?,
                 Op::MapReturn { extra } => {
                     let call = maker.call(insertion, Some(types.returns), extra, types.returns)?;
-                    plan.map_extra = plan
-                        .map_extra
-                        .max(call.slots - Kind::of(types.returns).slots());
+                    plan.map_extra = plan.map_extra.max(call.slots - Kind::of(types.returns).slots());
                     plan.map_return.extend(call.bytes);
                     plan.map_return.extend(maker.cast(types.returns)?);
                     plan.needed.extend(call.reads);
@@ -124,14 +116,8 @@ impl Plan {
     pub(crate) fn max_stack(&self, old: u16) -> Result<u16, Error> {
         let exit = self.map_extra.max(self.finally_extra);
         let early = if self.early.is_empty() { 0 } else { 1 + exit };
-        let handler = if self.finally.is_some() {
-            1 + self.finally_extra
-        } else {
-            0
-        };
-        let at_return = old
-            .checked_add(exit)
-            .ok_or_else(|| Error::refused("the stack would be over 65,535"))?;
+        let handler = if self.finally.is_some() { 1 + self.finally_extra } else { 0 };
+        let at_return = old.checked_add(exit).ok_or_else(|| Error::refused("the stack would be over 65,535"))?;
         Ok(at_return.max(self.entry_stack).max(early).max(handler))
     }
 
@@ -195,17 +181,13 @@ impl<'a> Maker<'_, 'a, '_> {
             Op::ReturnEarly { .. } => "ReturnEarly",
         };
         if self.method.is_constructor() {
-            return Err(Error::refused(format!(
-                "{name} on a constructor; only Enter and MapArg can be used there"
-            )));
+            return Err(Error::refused(format!("{name} on a constructor; only Enter and MapArg can be used there")));
         }
         match (op, self.types.return_kind()) {
-            (Op::MapReturn { .. }, None) => {
-                Err(Error::refused("MapReturn on a method that returns nothing"))
+            (Op::MapReturn { .. }, None) => Err(Error::refused("MapReturn on a method that returns nothing")),
+            (Op::ReturnEarly { .. }, kind) if kind != Some(Kind::Reference) => {
+                Err(Error::refused("ReturnEarly on a method that does not return an object"))
             }
-            (Op::ReturnEarly { .. }, kind) if kind != Some(Kind::Reference) => Err(Error::refused(
-                "ReturnEarly on a method that does not return an object",
-            )),
             _ => Ok(()),
         }
     }
@@ -213,12 +195,10 @@ impl<'a> Maker<'_, 'a, '_> {
     /// Where an argument is, and its descriptor.
     fn find(&self, arg: Arg) -> Result<(u16, &'a [u8]), Error> {
         match arg {
-            Arg::This if self.method.is_static() => {
-                Err(Error::refused("This as an argument in a static method"))
+            Arg::This if self.method.is_static() => Err(Error::refused("This as an argument in a static method")),
+            Arg::This if self.method.is_constructor() => {
+                Err(Error::refused("This as an argument in a constructor, where super() has not been called yet"))
             }
-            Arg::This if self.method.is_constructor() => Err(Error::refused(
-                "This as an argument in a constructor, where super() has not been called yet",
-            )),
             Arg::This => Ok((0, OBJECT_TYPE)),
             Arg::Param(index) => match self.types.params.get(usize::from(index)) {
                 Some(param) => Ok((param.slot, param.descriptor)),
@@ -238,11 +218,7 @@ impl<'a> Maker<'_, 'a, '_> {
         args: &[Arg],
         returns: &[u8],
     ) -> Result<Call, Error> {
-        let mut call = Call {
-            bytes: Vec::new(),
-            slots: 0,
-            reads: Vec::new(),
-        };
+        let mut call = Call { bytes: Vec::new(), slots: 0, reads: Vec::new() };
         let mut descriptor = b"(".to_vec();
         let mut slots = 0u32;
         if let Some(first) = first {
@@ -258,29 +234,19 @@ impl<'a> Maker<'_, 'a, '_> {
             slots += u32::from(kind.slots());
         }
         if slots > 255 {
-            return Err(Error::refused(format!(
-                "a bridge call with {slots} slots of arguments; 255 are allowed"
-            )));
+            return Err(Error::refused(format!("a bridge call with {slots} slots of arguments; 255 are allowed")));
         }
         call.slots = slots as u16;
         descriptor.push(b')');
         descriptor.extend(erased(returns));
         let class = modified_utf8(insertion.bridge_class);
-        let method =
-            self.pool
-                .method(&class, &modified_utf8(insertion.bridge_method), &descriptor)?;
+        let method = self.pool.method(&class, &modified_utf8(insertion.bridge_method), &descriptor)?;
         call.bytes.push(INVOKESTATIC);
         call.bytes.extend(method.to_be_bytes());
         Ok(call)
     }
 
-    fn map_arg(
-        &mut self,
-        plan: &mut Plan,
-        insertion: &Insertion,
-        param: u16,
-        extra: &[Arg],
-    ) -> Result<(), Error> {
+    fn map_arg(&mut self, plan: &mut Plan, insertion: &Insertion, param: u16, extra: &[Arg]) -> Result<(), Error> {
         let (slot, descriptor) = self.find(Arg::Param(param))?;
         let kind = Kind::of(descriptor);
         let call = self.call(insertion, Some(descriptor), extra, descriptor)?;
@@ -309,11 +275,7 @@ impl<'a> Maker<'_, 'a, '_> {
 
 /// The type by which a bridge method takes or returns a value.
 fn erased(descriptor: &[u8]) -> &[u8] {
-    if Kind::of(descriptor) == Kind::Reference {
-        OBJECT_TYPE
-    } else {
-        descriptor
-    }
+    if Kind::of(descriptor) == Kind::Reference { OBJECT_TYPE } else { descriptor }
 }
 
 fn kind_number(kind: Kind) -> u8 {

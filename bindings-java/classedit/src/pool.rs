@@ -44,10 +44,7 @@ impl<'a> Pool<'a> {
             }
         }
         let len = r.at() - from;
-        Ok(Self {
-            bytes: all.take(len)?,
-            entries,
-        })
+        Ok(Self { bytes: all.take(len)?, entries })
     }
 
     /// A reader at the entry's content, when the entry has that tag.
@@ -60,9 +57,7 @@ impl<'a> Pool<'a> {
                 return Ok(r);
             }
         }
-        Err(Error::malformed(format!(
-            "constant {index} is not of tag {tag}"
-        )))
+        Err(Error::malformed(format!("constant {index} is not of tag {tag}")))
     }
 
     /// The bytes of a Utf8 entry.
@@ -84,10 +79,7 @@ impl<'a> Pool<'a> {
 
     /// Starts a list of entries to be appended.
     pub(crate) fn grow(&self) -> Growth {
-        Growth {
-            first: self.entries.len(),
-            entries: Vec::new(),
-        }
+        Growth { first: self.entries.len(), entries: Vec::new() }
     }
 }
 
@@ -141,12 +133,7 @@ impl Growth {
     }
 
     /// A Methodref entry.
-    pub(crate) fn method(
-        &mut self,
-        class: &[u8],
-        name: &[u8],
-        descriptor: &[u8],
-    ) -> Result<u16, Error> {
+    pub(crate) fn method(&mut self, class: &[u8], name: &[u8], descriptor: &[u8]) -> Result<u16, Error> {
         let class = self.class(class)?;
         let name = self.utf8(name)?;
         let descriptor = self.utf8(descriptor)?;

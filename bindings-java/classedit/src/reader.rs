@@ -24,10 +24,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], Error> {
-        let end = self
-            .at
-            .checked_add(len)
-            .filter(|end| *end <= self.bytes.len());
+        let end = self.at.checked_add(len).filter(|end| *end <= self.bytes.len());
         let Some(end) = end else {
             return Err(Error::malformed(format!(
                 "ends at byte {} where {len} more bytes were expected at {}",
@@ -74,10 +71,7 @@ pub(crate) struct Attribute<'a> {
 }
 
 /// Reads a counted list of attributes.
-pub(crate) fn attributes<'a>(
-    r: &mut Reader<'a>,
-    pool: &Pool<'a>,
-) -> Result<Vec<Attribute<'a>>, Error> {
+pub(crate) fn attributes<'a>(r: &mut Reader<'a>, pool: &Pool<'a>) -> Result<Vec<Attribute<'a>>, Error> {
     let count = r.u2()?;
     let mut list = Vec::with_capacity(usize::from(count).min(16));
     for _ in 0..count {
@@ -86,12 +80,7 @@ pub(crate) fn attributes<'a>(
         let len = r.u4()? as usize;
         let body = r.take(len)?;
         let whole = start.bytes.get(start.at..r.at).unwrap_or_default();
-        list.push(Attribute {
-            whole,
-            name: pool.utf8(name_index)?,
-            name_index,
-            body,
-        });
+        list.push(Attribute { whole, name: pool.utf8(name_index)?, name_index, body });
     }
     Ok(list)
 }
@@ -108,6 +97,15 @@ pub(crate) struct Method<'a> {
 impl Method<'_> {
     pub(crate) fn is_static(&self) -> bool {
         self.access & 0x0008 != 0
+    }
+
+    /// Made by the compiler to call another method under a second descriptor.
+    pub(crate) fn is_bridge(&self) -> bool {
+        self.access & 0x0040 != 0
+    }
+
+    pub(crate) fn has_code(&self) -> bool {
+        self.attributes.iter().any(|a| a.name == b"Code")
     }
 
     pub(crate) fn is_constructor(&self) -> bool {
@@ -172,25 +170,11 @@ impl<'a> ClassFile<'a> {
             let name = pool.utf8(r.u2()?)?;
             let descriptor = pool.utf8(r.u2()?)?;
             let attributes = attributes(&mut r, &pool)?;
-            methods.push(Method {
-                whole: &bytes[from..r.at()],
-                access,
-                name,
-                descriptor,
-                attributes,
-            });
+            methods.push(Method { whole: &bytes[from..r.at()], access, name, descriptor, attributes });
         }
         let from = r.at();
         attributes(&mut r, &pool)?;
         r.done("the class file")?;
-        Ok(Self {
-            head: &bytes[..8],
-            major,
-            pool,
-            name,
-            middle,
-            methods,
-            tail: &bytes[from..],
-        })
+        Ok(Self { head: &bytes[..8], major, pool, name, middle, methods, tail: &bytes[from..] })
     }
 }

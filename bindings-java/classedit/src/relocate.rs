@@ -15,12 +15,7 @@ pub(crate) struct PcMap {
 
 impl PcMap {
     /// Places all instructions behind a prologue, with `exit` bytes before each return.
-    pub(crate) fn new(
-        code_len: usize,
-        list: &[Instruction],
-        prologue: u32,
-        exit: u32,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(code_len: usize, list: &[Instruction], prologue: u32, exit: u32) -> Result<Self, Error> {
         let mut new = vec![NOWHERE; code_len + 1];
         let mut at = prologue;
         for i in list {
@@ -83,10 +78,7 @@ pub(crate) fn write(
     prologue: &[u8],
     exit: [&[u8]; 2],
 ) -> Result<Moved, Error> {
-    let mut out = Moved {
-        bytes: prologue.to_vec(),
-        gaps: Vec::new(),
-    };
+    let mut out = Moved { bytes: prologue.to_vec(), gaps: Vec::new() };
     for i in list {
         let old = i.bytes(code);
         if i.is_return() {
@@ -99,10 +91,7 @@ pub(crate) fn write(
             let mut r = Reader::new(&old[1..]);
             let by = target(map, i, i32::from(r.u2()? as i16), out.bytes.len())?;
             let Ok(by) = i16::try_from(by) else {
-                return Err(Error::refused(format!(
-                    "the jump at pc {} would be longer than 32 KiB",
-                    i.pc
-                )));
+                return Err(Error::refused(format!("the jump at pc {} would be longer than 32 KiB", i.pc)));
             };
             out.bytes.push(i.op);
             out.bytes.extend(by.to_be_bytes());
@@ -123,10 +112,7 @@ pub(crate) fn write(
 fn target(map: &PcMap, i: &Instruction, by: i32, at: usize) -> Result<i32, Error> {
     let old = i64::from(i.pc) + i64::from(by);
     let Ok(old) = u32::try_from(old) else {
-        return Err(Error::malformed(format!(
-            "the jump at pc {} leaves the code",
-            i.pc
-        )));
+        return Err(Error::malformed(format!("the jump at pc {} leaves the code", i.pc)));
     };
     // Both are at most 65,535.
     Ok(map.instruction(old)? as i32 - at as i32)

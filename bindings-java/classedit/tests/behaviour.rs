@@ -4,50 +4,25 @@ mod support;
 
 use std::fs;
 
-use support::{Jdk, Scratch, classes};
+use support::{Jdk, Scratch, classes, hide_frames};
 use trilane_classedit::Arg::{Param, This};
 use trilane_classedit::{Arg, Insertion, Op, ParamMatch, edit};
 
 /// A row for the test's bridge class.
 fn row<'a>(method: &'a str, op: Op, bridge_method: &'a str) -> Insertion<'a> {
-    Insertion {
-        method,
-        params: ParamMatch::Any,
-        op,
-        bridge_class: "Bridge",
-        bridge_method,
-    }
+    Insertion { method, params: ParamMatch::Any, op, bridge_class: "Bridge", bridge_method }
 }
 
 fn enter<'a>(method: &'a str, args: &[Arg]) -> Insertion<'a> {
-    row(
-        method,
-        Op::Enter {
-            args: args.to_vec(),
-        },
-        "enter",
-    )
+    row(method, Op::Enter { args: args.to_vec() }, "enter")
 }
 
 fn leave<'a>(method: &'a str, args: &[Arg]) -> Insertion<'a> {
-    row(
-        method,
-        Op::Finally {
-            args: args.to_vec(),
-        },
-        "leave",
-    )
+    row(method, Op::Finally { args: args.to_vec() }, "leave")
 }
 
 fn map_arg(method: &str, param: u16) -> Insertion<'_> {
-    row(
-        method,
-        Op::MapArg {
-            param,
-            extra: vec![],
-        },
-        "map",
-    )
+    row(method, Op::MapArg { param, extra: vec![] }, "map")
 }
 
 fn map_return(method: &str) -> Insertion<'_> {
@@ -55,13 +30,7 @@ fn map_return(method: &str) -> Insertion<'_> {
 }
 
 fn early<'a>(method: &'a str, args: &[Arg]) -> Insertion<'a> {
-    row(
-        method,
-        Op::ReturnEarly {
-            args: args.to_vec(),
-        },
-        "early",
-    )
+    row(method, Op::ReturnEarly { args: args.to_vec() }, "early")
 }
 
 /// Compiles a fixture, lets `change` touch each class first, edits, and runs it.
@@ -73,16 +42,8 @@ fn run_changed(
 ) -> Option<Vec<String>> {
     let jdk = Jdk::find()?;
     let scratch = Scratch::new();
-    jdk.compile(
-        &["Bridge"],
-        &["-source", "8", "-target", "8", "-nowarn"],
-        scratch.path(),
-    );
-    jdk.compile(
-        &[fixture],
-        &[&["-cp", &scratch.path().to_string_lossy()], options].concat(),
-        scratch.path(),
-    );
+    jdk.compile(&["Bridge"], &["-source", "8", "-target", "8", "-nowarn"], scratch.path());
+    jdk.compile(&[fixture], &[&["-cp", &scratch.path().to_string_lossy()], options].concat(), scratch.path());
     let mut matched = vec![0; rows.len()];
     for (name, mut bytes) in classes(scratch.path()) {
         if name == "Bridge.class" {
@@ -91,16 +52,13 @@ fn run_changed(
         change(&mut bytes);
         let edited = edit(&bytes, rows).unwrap_or_else(|e| panic!("{name}: {e}"));
         if let Some(edited) = edited {
-            matched
-                .iter_mut()
-                .zip(edited.matched)
-                .for_each(|(sum, n)| *sum += n);
+            matched.iter_mut().zip(edited.matched).for_each(|(sum, n)| *sum += n);
             bytes = edited.bytes;
         }
         fs::write(scratch.path().join(name), bytes).expect("the edited class is written");
     }
     assert!(matched.iter().all(|n| *n > 0), "matched {matched:?}");
-    Some(jdk.run(&[], scratch.path(), fixture))
+    Some(jdk.run(&[], scratch.path(), &[fixture]))
 }
 
 fn run(fixture: &str, rows: &[Insertion]) -> Option<Vec<String>> {
@@ -109,10 +67,7 @@ fn run(fixture: &str, rows: &[Insertion]) -> Option<Vec<String>> {
 
 /// The lines from the one that starts with `from` on, `count` of them.
 fn part<'a>(lines: &'a [String], from: &str, count: usize) -> Vec<&'a str> {
-    let at = lines
-        .iter()
-        .position(|l| l.starts_with(from))
-        .unwrap_or_else(|| panic!("no {from} in {lines:#?}"));
+    let at = lines.iter().position(|l| l.starts_with(from)).unwrap_or_else(|| panic!("no {from} in {lines:#?}"));
     lines[at..].iter().take(count).map(String::as_str).collect()
 }
 
@@ -128,15 +83,9 @@ fn entry_calls_get_parameters_of_every_type() {
     let Some(lines) = run("Values", &rows) else {
         return;
     };
-    assert_eq!(
-        part(&lines, "enter 1", 2),
-        ["enter 1 2 3.5 d 4.5", "d123.54.5"]
-    );
+    assert_eq!(part(&lines, "enter 1", 2), ["enter 1 2 3.5 d 4.5", "d123.54.5"]);
     assert_eq!(part(&lines, "enter true", 2), ["enter true 2 c 4", "6"]);
-    assert_eq!(
-        part(&lines, "enter V", 3),
-        ["enter V(new+) b a", "second", "new+a5b"]
-    );
+    assert_eq!(part(&lines, "enter V", 3), ["enter V(new+) b a", "second", "new+a5b"]);
     assert_eq!(lines[lines.len() - 2..], ["enter", "body"]);
 }
 
@@ -144,22 +93,8 @@ fn entry_calls_get_parameters_of_every_type() {
 fn arguments_are_replaced_also_before_super() {
     let mut rows = vec![
         map_arg("text", 2),
-        row(
-            "text",
-            Op::MapArg {
-                param: 2,
-                extra: vec![],
-            },
-            "again",
-        ),
-        row(
-            "text",
-            Op::MapArg {
-                param: 0,
-                extra: vec![This, Param(1)],
-            },
-            "map",
-        ),
+        row("text", Op::MapArg { param: 2, extra: vec![] }, "again"),
+        row("text", Op::MapArg { param: 0, extra: vec![This, Param(1)] }, "map"),
         map_arg("array", 0),
         map_arg("list", 0),
         map_arg("object", 0),
@@ -174,52 +109,25 @@ fn arguments_are_replaced_also_before_super() {
     let Some(lines) = run("Values", &rows) else {
         return;
     };
-    assert_eq!(
-        part(&lines, "map new", 3),
-        ["map new", "enter new'+", "V(new'+)"]
-    );
-    assert_eq!(
-        part(&lines, "map b", 4),
-        ["map b", "again b'", "map a V(new'+) 5", "new'+a'5b'\""]
-    );
-    assert_eq!(
-        part(&lines, "map [x]", 4),
-        ["map [x]", "[x]", "map o", "o'"]
-    );
-    assert_eq!(
-        part(&lines, "map true", 9).last(),
-        Some(&"false 2 b 2 2 2 2.0 2.0")
-    );
+    assert_eq!(part(&lines, "map new", 3), ["map new", "enter new'+", "V(new'+)"]);
+    assert_eq!(part(&lines, "map b", 4), ["map b", "again b'", "map a V(new'+) 5", "new'+a'5b'\""]);
+    assert_eq!(part(&lines, "map [x]", 4), ["map [x]", "[x]", "map o", "o'"]);
+    assert_eq!(part(&lines, "map true", 9).last(), Some(&"false 2 b 2 2 2 2.0 2.0"));
 }
 
 #[test]
 fn returned_values_of_every_type_are_mapped() {
-    let mut rows: Vec<_> = [
-        "text", "array", "list", "object", "z", "b", "c", "s", "i", "j", "f", "d",
-    ]
-    .map(map_return)
-    .into();
-    rows.push(row(
-        "text",
-        Op::MapReturn {
-            extra: vec![Param(2), Param(1)],
-        },
-        "map",
-    ));
+    let mut rows: Vec<_> =
+        ["text", "array", "list", "object", "z", "b", "c", "s", "i", "j", "f", "d"].map(map_return).into();
+    rows.push(row("text", Op::MapReturn { extra: vec![Param(2), Param(1)] }, "map"));
     rows.extend(["z", "j", "d", "list", "v"].map(|m| leave(m, &[])));
     let Some(lines) = run("Values", &rows) else {
         return;
     };
-    assert_eq!(
-        part(&lines, "map new+a5b", 3),
-        ["map new+a5b", "map new+a5b' b 5", "new+a5b''"]
-    );
+    assert_eq!(part(&lines, "map new+a5b", 3), ["map new+a5b", "map new+a5b' b 5", "new+a5b''"]);
     assert_eq!(part(&lines, "map [x]", 3), ["map [x]", "leave", "[x]"]);
     assert_eq!(part(&lines, "map true", 2), ["map true", "leave"]);
-    assert_eq!(
-        part(&lines, "map 1.0", 4),
-        ["map 1.0", "map 1.0", "leave", "false 2 b 2 2 2 2.0 2.0"]
-    );
+    assert_eq!(part(&lines, "map 1.0", 4), ["map 1.0", "map 1.0", "leave", "false 2 b 2 2 2 2.0 2.0"]);
     assert_eq!(part(&lines, "body", 2), ["body", "leave"]);
 }
 
@@ -278,20 +186,10 @@ fn finally_runs_once_however_the_method_ends() {
     let Some(mut lines) = run("Flow", &rows) else {
         return;
     };
-    assert_eq!(
-        part(&lines, "own", 5),
-        ["own finally", "leave 12", "own finally", "leave x", "11"]
-    );
+    assert_eq!(part(&lines, "own", 5), ["own finally", "leave 12", "own finally", "leave x", "11"]);
     assert_eq!(
         part(&lines, "11", 7)[1..],
-        [
-            "leave 12",
-            "12",
-            "leave x",
-            "threw For input string: \"x\"",
-            "leave x",
-            "threw rethrown"
-        ]
+        ["leave 12", "12", "leave x", "threw For input string: \"x\"", "leave x", "threw rethrown"]
     );
     lines.iter_mut().for_each(|l| {
         if let Some(at) = l.find("Flow@") {
@@ -300,22 +198,10 @@ fn finally_runs_once_however_the_method_ends() {
     });
     assert_eq!(
         part(&lines, "leave F", 7),
-        [
-            "leave F lock",
-            "second",
-            "2",
-            "leave F lock",
-            "second",
-            "threw negative true",
-            "false"
-        ]
+        ["leave F lock", "second", "2", "leave F lock", "second", "threw negative true", "false"]
     );
     assert_eq!(part(&lines, "leave e", 2), ["leave e", "threw e4"]);
-    assert_eq!(
-        part(&lines, "enter", 2),
-        ["enter", "192"],
-        "a jump to pc 0 does not call the entry again"
-    );
+    assert_eq!(part(&lines, "enter", 2), ["enter", "192"], "a jump to pc 0 does not call the entry again");
 }
 
 #[test]
@@ -402,49 +288,22 @@ fn records_patterns_and_lambdas_survive() {
     let Some(lines) = run("Modern", &rows) else {
         return;
     };
-    assert_eq!(
-        part(&lines, "map  a ", 2),
-        ["map  a ", "Leaf[name=a ', weight=1]"]
-    );
-    assert_eq!(
-        part(&lines, "map low", 3),
-        ["map low", "map high", "low'high'"]
-    );
-    assert_eq!(
-        part(&lines, "map xx", 3),
-        ["map xx", "map yy", "[xx', yy']"]
-    );
+    assert_eq!(part(&lines, "map  a ", 2), ["map  a ", "Leaf[name=a ', weight=1]"]);
+    assert_eq!(part(&lines, "map low", 3), ["map low", "map high", "low'high'"]);
+    assert_eq!(part(&lines, "map xx", 3), ["map xx", "map yy", "[xx', yy']"]);
     assert_eq!(part(&lines, "leave", usize::MAX).last(), Some(&"true"));
-}
-
-/// Replaces the name of the StackMapTable attribute, so that nobody finds one.
-fn hide_frames(class: &mut Vec<u8>) {
-    let name = b"StackMapTable";
-    while let Some(at) = class.windows(name.len()).position(|w| w == name) {
-        class[at] = b'X';
-    }
 }
 
 #[test]
 fn classes_without_frames_are_checked_the_old_way() {
-    let rows = [
-        enter("pick", &[Param(0)]),
-        early("pick", &[Param(0)]),
-        map_return("pick"),
-        leave("pick", &[Param(0)]),
-    ];
+    let rows = [enter("pick", &[Param(0)]), early("pick", &[Param(0)]), map_return("pick"), leave("pick", &[Param(0)])];
     for (version, frames) in [(49, false), (50, false), (49, true), (50, true), (52, true)] {
-        let old = run_changed(
-            "Old",
-            &["-source", "8", "-target", "8", "-nowarn"],
-            &rows,
-            |class| {
-                class[7] = version;
-                if !frames {
-                    hide_frames(class);
-                }
-            },
-        );
+        let old = run_changed("Old", &["-source", "8", "-target", "8", "-nowarn"], &rows, |class| {
+            class[7] = version;
+            if !frames {
+                hide_frames(class);
+            }
+        });
         let Some(lines) = old else { return };
         assert_eq!(
             lines,

@@ -1,6 +1,8 @@
 //! What the tests share: a scratch directory and the JDK, when there is one.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod stress;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,11 +15,7 @@ pub struct Scratch(PathBuf);
 impl Scratch {
     pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "classedit-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("classedit-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = env::temp_dir().join(name);
         fs::create_dir_all(&dir).expect("a scratch directory");
         Self(dir)
@@ -44,10 +42,7 @@ impl Jdk {
     pub fn find() -> Option<Self> {
         let home = env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin"));
         let path = env::var_os("PATH").unwrap_or_default();
-        let found = home
-            .into_iter()
-            .chain(env::split_paths(&path))
-            .find(|bin| bin.join("javac").is_file());
+        let found = home.into_iter().chain(env::split_paths(&path)).find(|bin| bin.join("javac").is_file());
         if found.is_none() {
             println!("skipped: no javac");
         }
@@ -63,48 +58,36 @@ impl Jdk {
             .args(names.iter().map(|n| sources.join(format!("{n}.java"))))
             .output()
             .expect("javac starts");
-        assert!(
-            done.status.success(),
-            "{}",
-            String::from_utf8_lossy(&done.stderr)
-        );
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// Runs a main class with everything verified; its exit has to be clean. The lines it prints.
-    pub fn run(&self, options: &[&str], classes: &Path, main: &str) -> Vec<String> {
+    pub fn run(&self, options: &[&str], classes: &Path, main: &[&str]) -> Vec<String> {
         let done = Command::new(self.bin.join("java"))
-            .args([
-                "-Xverify:all",
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-            ])
+            .args(["-Xverify:all", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"])
             .args(options)
             .arg("-cp")
             .arg(classes)
-            .args(main.split(' '))
+            .args(main)
             .output()
             .expect("java starts");
-        let (out, err) = (
-            String::from_utf8_lossy(&done.stdout),
-            String::from_utf8_lossy(&done.stderr),
-        );
-        assert!(done.status.success(), "{main}: {out}\n{err}");
+        let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(done.status.success(), "{main:?}: {out}\n{err}");
         out.lines().map(str::to_owned).collect()
     }
 }
 
 /// The class files of a directory by file name.
 pub fn classes(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(dir)
-        .expect("the directory of classes")
-        .map(|e| e.expect("an entry").path());
+    let entries = fs::read_dir(dir).expect("the directory of classes").map(|e| e.expect("an entry").path());
     let files = entries.filter(|p| p.extension().is_some_and(|e| e == "class"));
-    files
-        .map(|p| {
-            (
-                p.file_name().unwrap().to_string_lossy().into_owned(),
-                fs::read(&p).unwrap(),
-            )
-        })
-        .collect()
+    files.map(|p| (p.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&p).unwrap())).collect()
+}
+
+/// Replaces the name of the StackMapTable attribute, so that nobody finds it.
+pub fn hide_frames(class: &mut [u8]) {
+    let name = b"StackMapTable";
+    while let Some(at) = class.windows(name.len()).position(|w| w == name) {
+        class[at] = b'X';
+    }
 }
