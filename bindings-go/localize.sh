@@ -10,7 +10,8 @@ done
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 nm -g --defined-only "$in" 2>/dev/null | awk '$3 ~ /^trilane_/ { print $3 }' | sort -u >"$dir/names"
-[ -s "$dir/names" ] || { echo "$0: $in defines no trilane_* symbol" >&2; exit 1; }
+[ -s "$dir/names" ] || { echo "$0: $in defines no trilane_* symbol; a release archive is made alone:" >&2
+    echo "    cargo rustc -p trilane-ffi --release --crate-type staticlib" >&2; exit 1; }
 # Only what the exports reach is taken out of the archive: the rest of the standard library stays behind.
 sed 's/^/--undefined=/' "$dir/names" >"$dir/roots"
 ld -r --gc-sections @"$dir/roots" -o "$dir/one.o" "$in"

@@ -41,28 +41,43 @@ func (n *NoInstance) Error() string {
 		"start one, or write a fallback in the rule file", n.Authority, tag)
 }
 
-// routed keeps the text of the addresses of one authority's list; the decision itself is never kept.
+// routed is what is kept of an authority's list: the stamp that the last answer was given under, and the text of
+// the addresses. The decision itself is never kept.
 type routed struct {
-	list uint64
-	lock sync.RWMutex
-	addr map[uint32]string
+	list  uint64
+	stamp uint32
+	lock  sync.RWMutex
+	addr  map[uint32]string
 }
 
 var routes sync.Map // authority -> *routed, only authorities that the rules name
 
+func lists(e *native.Engine, authority string, again bool) *routed {
+	list := e.Authority(authority)
+	if list == 0 {
+		return nil
+	}
+	if v, ok := routes.Load(authority); ok && !again && v.(*routed).list == list {
+		return v.(*routed)
+	}
+	r := &routed{list: list, stamp: e.Stamp(list), addr: map[uint32]string{}}
+	routes.Store(authority, r)
+	return r
+}
+
 // Route decides a dialled authority that the rules name. It gives the address to dial, "" to leave the call as it
 // is.
 func Route(e *native.Engine, authority string, s *scope.Scope) (string, error) {
-	list := e.Authority(authority)
-	if list == 0 {
+	l := lists(e, authority, false)
+	if l == nil {
 		return "", nil
 	}
-	r := e.Route(list, s.Number(), 0, rand.Uint64(), e.Stamp(list))
+	r := e.Route(l.list, s.Number(), 0, rand.Uint64(), l.stamp)
 	if r.Flags&native.RouteStale != 0 {
-		if list = e.Authority(authority); list == 0 {
+		if l = lists(e, authority, true); l == nil {
 			return "", nil
 		}
-		r = e.Route(list, s.Number(), 0, rand.Uint64(), e.Stamp(list))
+		r = e.Route(l.list, s.Number(), 0, rand.Uint64(), l.stamp)
 	}
 	switch {
 	case r.Flags&(native.RouteStale|native.RouteOff|native.RouteObserve) != 0:
@@ -72,26 +87,20 @@ func Route(e *native.Engine, authority string, s *scope.Scope) (string, error) {
 	case r.Index == native.NoIndex:
 		return "", nil
 	}
-	return address(e, authority, list, r.Index), nil
+	return l.address(e, r.Index), nil
 }
 
-func address(e *native.Engine, authority string, list uint64, index uint32) string {
-	v, ok := routes.Load(authority)
-	if !ok || v.(*routed).list != list {
-		v = &routed{list: list, addr: map[uint32]string{}}
-		routes.Store(authority, v)
-	}
-	r := v.(*routed)
-	r.lock.RLock()
-	a, ok := r.addr[index]
-	r.lock.RUnlock()
+func (l *routed) address(e *native.Engine, index uint32) string {
+	l.lock.RLock()
+	a, ok := l.addr[index]
+	l.lock.RUnlock()
 	if ok {
 		return a
 	}
-	a = e.Address(list, index)
-	r.lock.Lock()
-	r.addr[index] = a
-	r.lock.Unlock()
+	a = e.Address(l.list, index)
+	l.lock.Lock()
+	l.addr[index] = a
+	l.lock.Unlock()
 	return a
 }
 

@@ -19,10 +19,6 @@ func Prepare(r *http.Request) (*http.Request, error) {
 	if e == nil || r.URL == nil {
 		return r, nil
 	}
-	mode := e.Mode()
-	if mode == native.Off {
-		return r, nil
-	}
 	s := scope.Of(r.Context())
 	written := r.Header[canonicalCarrier]
 	steer := s
@@ -33,9 +29,6 @@ func Prepare(r *http.Request) (*http.Request, error) {
 	address, err := route(e, r, authority, steer)
 	if err != nil {
 		return nil, err
-	}
-	if mode != native.On {
-		return r, nil
 	}
 	out := r
 	if address != "" && address != r.URL.Host {

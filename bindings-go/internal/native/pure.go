@@ -146,5 +146,8 @@ func (e *Engine) Log(level Level, code, key, msg string) {
 	fmt.Fprintf(os.Stderr, "trilane: %s code=%s key=%s msg=%q\n", level, code, key, msg)
 }
 
-// Live counts the handles of a kind; there are none.
-func Live(uint32) uint64 { return 0 }
+// Explain has nothing to say.
+func (e *Engine) Explain(uint64, string, uint64) string { return "{}" }
+
+// Live counts live handles; there are none.
+func (e *Engine) Live(uint32) int64 { return 0 }
