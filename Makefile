@@ -9,7 +9,7 @@ export CARGO_TERM_PROGRESS_WHEN := never
 CARGO ?= cargo
 DIST := dist
 # Each suite prints its name and how long it took.
-suite = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
+suite = @echo "== $(1)"; start=$$SECONDS; { $(2); } || exit 1; echo "== $(1): $$((SECONDS - start)) s"
 
 .PHONY: help tools build test test-all demo vectors bench clean rust-tests java-tests go-tests lint
 
@@ -35,7 +35,8 @@ build: tools
 	$(call suite,build: library with the Java agent,$(CARGO) build --quiet --release -p trilane-ffi --features jvm \
 		&& cp -f target/release/libtrilane.so $(DIST)/libtrilane.so.new && mv -f $(DIST)/libtrilane.so.new $(DIST)/libtrilane.so \
 		&& strip --strip-unneeded $(DIST)/libtrilane.so && ln -sf libtrilane.so $(DIST)/libtrilane.so.0)
-	$(call suite,build: archive and program,$(CARGO) build --quiet --release -p trilane-ffi -p trilane-cli \
+	$(call suite,build: archive and program,$(CARGO) build --quiet --release -p trilane-cli \
+		&& $(CARGO) rustc --quiet --release -p trilane-ffi --crate-type staticlib \
 		&& bindings-go/localize.sh target/release/libtrilane.a $(DIST)/libtrilane.a \
 		&& cp -f include/trilane.h $(DIST)/trilane.h \
 		&& cp -f target/release/trilane $(DIST)/trilane.new && mv -f $(DIST)/trilane.new $(DIST)/trilane)

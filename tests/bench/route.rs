@@ -28,11 +28,8 @@ fn case(engine: &Engine, instances: usize, lanes: usize) -> Case {
     let metadata: Vec<[(&str, &str); 1]> = tags.iter().map(|t| [("alicloud.service.tag", t.as_str())]).collect();
     // Half of the instances are baseline, the other half belongs to the lanes in turn.
     let of = |n: usize| if n % 2 == 0 { &[][..] } else { &metadata[n / 2 % lanes][..] };
-    let listed: Vec<Instance> = addresses
-        .iter()
-        .enumerate()
-        .map(|(n, address)| Instance { address, metadata: of(n), healthy: true })
-        .collect();
+    let listed: Vec<Instance> =
+        addresses.iter().enumerate().map(|(n, address)| Instance { address, metadata: of(n), healthy: true }).collect();
     let list = engine.list_new(&[&format!("service-{instances}-{lanes}")], &listed);
     let tags = tags.iter().map(|t| engine.tag_find(t.as_bytes())).collect();
     Case { instances, lanes, list, stamp: engine.list_stamp(list), tags, windows: Vec::new() }
@@ -77,7 +74,8 @@ fn main() {
         println!("| {} | {} | {median:.1} | {low:.1} to {high:.1} | {goal} |", case.instances, case.lanes);
         if let Some(file) = &mut file {
             let (instances, lanes) = (case.instances, case.lanes);
-            let line = serde_json::json!({"bench": "route", "instances": instances, "lanes": lanes, "ns": median, "low": low, "high": high});
+            let size = serde_json::json!({"instances": instances, "lanes": lanes});
+            let line = serde_json::json!({"bench": "route", "size": size, "ns": median, "low": low, "high": high});
             writeln!(file, "{line}").expect("the table is written");
         }
     }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
 use trilane_lane::Mode;
 use trilane_lane::list::{Instance as Listed, List};
-use trilane_lane::metadata;
+use trilane_lane::metadata::{self, Registered};
 use trilane_lane::rules::{self, MAX_FILE, Rules, Snapshot};
 use trilane_lane::tag::{TagId, Tags};
 use trilane_sources::FileSource;
@@ -367,7 +367,11 @@ impl Engine {
             .iter()
             .map(|i| Listed {
                 address: i.address.into(),
-                registered: metadata::tag_of(i.metadata, &self.settings.metadata_read).map_or(TagId::NONE, &mut id_of),
+                registered: match metadata::tag_of(i.metadata, &self.settings.metadata_read) {
+                    Registered::Untagged => TagId::NONE,
+                    Registered::Tag(tag) => id_of(tag),
+                    Registered::Unreadable => TagId::UNKNOWN,
+                },
                 healthy: i.healthy,
             })
             .collect();

@@ -71,7 +71,7 @@ impl Plan {
                 (carrier::BAGGAGE, Form::Baggage),
                 (carrier::DUBBO_TAG, Form::Plain),
             ],
-            Kind::Message => &[(carrier::HEADER, Form::Plain), (carrier::MEMBER, Form::Json)],
+            Kind::Message => &[(carrier::MEMBER, Form::Json)],
         };
         let mut names: Vec<String> = Vec::new();
         let mut carriers = Vec::new();

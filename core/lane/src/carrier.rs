@@ -2,6 +2,7 @@
 //!
 //! Reading allocates nothing. A malformed value is absent in that carrier.
 
+use crate::json::{self, Name};
 use crate::tag;
 use std::ops::Range;
 
@@ -61,33 +62,13 @@ fn plain(value: &[u8]) -> Reading {
     }
 }
 
-/// `[{"name":"gray", …}, …]`: `name` stands first; element 0 is read; what follows is tolerated.
+/// `[{"name":"gray", …}, …]`: element 0 is read; more fields and elements are tolerated.
 fn json(value: &[u8]) -> Reading {
-    let mut at = Cursor { bytes: value, pos: 0 };
-    at.spaces();
-    if at.done() {
-        return Reading::Absent;
-    }
-    if !at.eat(b"[") {
-        return Reading::Malformed;
-    }
-    at.spaces();
-    if at.eat(b"]") {
-        at.spaces();
-        return if at.done() { Reading::Absent } else { Reading::Malformed };
-    }
-    let opened = at.eat(b"{") && at.spaced(b"\"name\"") && at.spaced(b":") && at.spaced(b"\"");
-    let start = at.pos;
-    let length = value[start..].iter().position(|b| *b == b'"');
-    let (true, Some(length)) = (opened, length) else { return Reading::Malformed };
-    at.pos = start + length + 1;
-    at.spaces();
-    let closed = matches!(at.peek(), Some(b'}' | b',')) && value.trim_ascii_end().ends_with(b"]");
-    match &value[start..start + length] {
-        _ if !closed => Reading::Malformed,
-        [] => Reading::Absent,
-        name if tag::parse(name).is_some() => Reading::Tag(start..start + length),
-        _ => Reading::Malformed,
+    match json::name(value) {
+        Name::At(range) if tag::parse(&value[range.clone()]).is_some() => Reading::Tag(range),
+        Name::At(range) if !range.is_empty() => Reading::Malformed,
+        Name::Malformed => Reading::Malformed,
+        Name::None | Name::At(_) => Reading::Absent,
     }
 }
 
@@ -98,8 +79,8 @@ fn baggage(header: &[u8]) -> Reading {
     let Some(equals) = text.iter().position(|b| *b == b'=') else { return Reading::Malformed };
     let value = &text[equals + 1..];
     let value = &value[..value.iter().position(|b| *b == b';').unwrap_or(value.len())];
-    // Our form needs at most 3 × (63 + 14) bytes; anything that does not fit is nobody's tag.
-    let mut decoded = [0u8; 256];
+    // Our form needs at most 77 bytes; peers may add fields. What does not fit is malformed.
+    let mut decoded = [0u8; 2048];
     let Some(length) = percent_decode(value, &mut decoded) else { return Reading::Malformed };
     match json(&decoded[..length]) {
         Reading::Tag(inner) => {
@@ -191,36 +172,6 @@ pub fn baggage_set(old: &[u8], tag: Option<&str>) -> Vec<u8> {
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
-}
-
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    pos: usize,
-}
-
-impl Cursor<'_> {
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.pos).copied()
-    }
-    fn done(&self) -> bool {
-        self.pos == self.bytes.len()
-    }
-    fn spaces(&mut self) {
-        while self.peek().is_some_and(|b| b.is_ascii_whitespace()) {
-            self.pos += 1;
-        }
-    }
-    fn eat(&mut self, text: &[u8]) -> bool {
-        let here = self.bytes[self.pos..].starts_with(text);
-        if here {
-            self.pos += text.len();
-        }
-        here
-    }
-    fn spaced(&mut self, text: &[u8]) -> bool {
-        self.spaces();
-        self.eat(text)
-    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod carrier;
 pub mod entry;
 pub mod explain;
 pub mod hash;
+mod json;
 pub mod list;
 pub mod metadata;
 pub mod route;

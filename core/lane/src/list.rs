@@ -84,7 +84,7 @@ impl List {
         let service = rules.service_of(&names);
         let by_address = |i: &Instance| service.and_then(|s| rules.tag_by_address(s, &i.address));
         let tag = |i: &Instance| match i.registered {
-            TagId::NONE => by_address(i).unwrap_or(TagId::NONE),
+            none @ (TagId::NONE | TagId::UNKNOWN) => by_address(i).unwrap_or(none),
             registered => registered,
         };
         let tags: Arc<[TagId]> = instances.iter().map(tag).collect();

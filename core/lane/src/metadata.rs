@@ -17,15 +17,36 @@ pub fn keys(extra: &[String]) -> Vec<String> {
     fixed.iter().map(|k| k.to_string()).chain(extra.iter().cloned()).collect()
 }
 
-/// The first tag that an instance's metadata gives, in the order of [`keys`]. Malformed = absent in that key.
-pub fn tag_of<'a>(metadata: &[(&'a str, &'a str)], extra: &[String]) -> Option<&'a str> {
-    let value = |key: &str| metadata.iter().filter(|(k, _)| *k == key).find_map(|(_, v)| valid(v));
-    let canary = || metadata.iter().find_map(|(k, _)| valid(k.strip_prefix(OPENSERGO_PREFIX)?));
-    value(SERVICE_TAG)
-        .or_else(canary)
-        .or_else(|| value(MSE_ENV))
-        .or_else(|| value(DUBBO_TAG))
-        .or_else(|| extra.iter().find_map(|key| value(key)))
+/// What an instance's metadata say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registered<'a> {
+    /// Nothing.
+    Untagged,
+    /// This tag.
+    Tag(&'a str),
+    /// Something that is no tag: somebody wanted this instance kept apart, so it is not baseline either.
+    Unreadable,
+}
+
+/// The first tag that an instance's metadata gives, in the order of [`keys`]. A value that is no tag leaves the
+/// word to the next key; under MSE's environment key, where peers have other forms, it says nothing at all.
+pub fn tag_of<'a>(metadata: &[(&'a str, &'a str)], extra: &[String]) -> Registered<'a> {
+    let mut unreadable = false;
+    let mut read = |key: &str, text: &'a str| {
+        let found = valid(text);
+        unreadable |= found.is_none() && !text.trim().is_empty() && key != MSE_ENV;
+        found
+    };
+    let fixed = [SERVICE_TAG, OPENSERGO_PREFIX, MSE_ENV, DUBBO_TAG];
+    for key in fixed.into_iter().chain(extra.iter().map(String::as_str)) {
+        let value = |(k, v): &(&'a str, &'a str)| {
+            if key == OPENSERGO_PREFIX { k.strip_prefix(key) } else { (*k == key).then_some(*v) }
+        };
+        if let Some(tag) = metadata.iter().filter_map(value).find_map(|v| read(key, v)) {
+            return Registered::Tag(tag);
+        }
+    }
+    if unreadable { Registered::Unreadable } else { Registered::Untagged }
 }
 
 fn valid(text: &str) -> Option<&str> {
@@ -39,9 +60,10 @@ mod tests {
     #[test]
     fn the_first_valid_key_wins() {
         let metadata = [("dubbo.tag", "blue"), ("opensergo.io/canary-green", "x"), ("alicloud.service.tag", "no tag")];
-        assert_eq!(tag_of(&metadata, &[]), Some("green"));
-        assert_eq!(tag_of(&metadata[..1], &[]), Some("blue"));
-        assert_eq!(tag_of(&[("version", "v2")], &[]), None);
-        assert_eq!(tag_of(&[("version", "v2")], &["version".into()]), Some("v2"));
+        assert_eq!(tag_of(&metadata, &[]), Registered::Tag("green"));
+        assert_eq!(tag_of(&metadata[..1], &[]), Registered::Tag("blue"));
+        assert_eq!(tag_of(&metadata[2..], &[]), Registered::Unreadable);
+        assert_eq!(tag_of(&[("version", "v2")], &[]), Registered::Untagged);
+        assert_eq!(tag_of(&[("version", "v2")], &["version".into()]), Registered::Tag("v2"));
     }
 }

@@ -91,6 +91,8 @@ pub(super) fn place<T>(value: &Spanned<T>) -> (u32, u32) {
     (value.referenced.line() as u32, value.referenced.column() as u32)
 }
 
+// The one error ends the reading: its size does not matter.
+#[allow(clippy::result_large_err)]
 pub(super) fn parse(name: &str, text: &str) -> Result<RawFile, Problem> {
     let refuse = |message: &str, expected: &str| {
         Err(Problem::at(name, text, (1, 1), "", message.to_string(), expected.to_string()))
@@ -111,9 +113,38 @@ pub(super) fn parse(name: &str, text: &str) -> Result<RawFile, Problem> {
         let message = error.without_snippet().to_string();
         // The library's own text repeats the place; ours stands in front already.
         let message = message.split(" at line ").next().unwrap_or(&message).to_string();
-        let expected = suggestion(&message);
-        Problem::at(name, text, at, "", message, expected)
+        let (message, expected) = plain(message);
+        Problem::at(name, text, at, &field_at(text, at), message, expected)
     })
+}
+
+/// The reader's words for a value of the wrong type, in ours.
+fn plain(message: String) -> (String, String) {
+    let expected = match message.as_str() {
+        "expected sequence start" => "a list: `[…]`, or lines that start with `- `",
+        "expected mapping start" => "fields: `{name: value}`, or lines of their own",
+        "expected string scalar" => "one word or text, no list and no fields",
+        _ => return (message.clone(), suggestion(&message)),
+    };
+    ("a value of the wrong type".into(), expected.into())
+}
+
+/// The key that the value at this place belongs to; empty where the text is too broken to say.
+fn field_at(text: &str, (line, column): (u32, u32)) -> String {
+    let above: Vec<&str> = text.lines().take(line as usize).collect();
+    let Some(here) = above.last() else { return String::new() };
+    let before: String = here.chars().take((column as usize).saturating_sub(1)).collect();
+    if let Some(key) = key_at_end(&before) {
+        return key.into();
+    }
+    let indent = |l: &str| l.len() - l.trim_start().len();
+    let parent = above.iter().rev().skip(1).find(|l| !l.trim().is_empty() && indent(l) < indent(here));
+    parent.and_then(|l| key_at_end(l)).unwrap_or("").into()
+}
+
+fn key_at_end(text: &str) -> Option<&str> {
+    let text = text.trim_end().strip_suffix(':')?;
+    text.rsplit([' ', '{', ',', '[']).next().map(|key| key.trim_matches(['"', '\'']))
 }
 
 /// "unknown field `fallbak`, expected one of `a`, `b`" → "did you mean `fallback`?"
