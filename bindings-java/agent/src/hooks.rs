@@ -4,9 +4,12 @@
 mod completable_future;
 mod executors;
 mod fork_join;
+mod httpclient4;
+mod httpclient5;
 mod jdk_http_client;
 mod jdk_http_server;
 mod jdk_url_connection;
+mod okhttp;
 mod spring_async;
 mod spring_boot;
 mod spring_loadbalancer;
@@ -32,6 +35,9 @@ pub(crate) static LIBRARIES: &[Library] = &[
     spring_registration::LIBRARY,
     spring_boot::LIBRARY,
     spring_async::LIBRARY,
+    httpclient4::LIBRARY,
+    httpclient5::LIBRARY,
+    okhttp::LIBRARY,
 ];
 
 #[cfg(test)]

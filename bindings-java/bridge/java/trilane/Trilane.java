@@ -25,6 +25,9 @@ public final class Trilane {
     static final long SPRING_REGISTRATION = 1L << 18;
     static final long SPRING_BOOT = 1L << 19;
     static final long SPRING_ASYNC = 1L << 20;
+    static final long HTTPCLIENT4 = 1L << 21;
+    static final long HTTPCLIENT5 = 1L << 22;
+    static final long OKHTTP = 1L << 23;
 
     /** Effective mode of the process. */
     static volatile int mode;

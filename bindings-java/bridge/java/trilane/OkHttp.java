@@ -1,0 +1,89 @@
+package java.trilane;
+
+/**
+ * Hooks of OkHttp 3.14, 4 and 5. The scope is taken where a call is made, because a dispatcher runs calls on the
+ * threads of other calls; it rides in the request's tags, which no one sees on the wire. Headers are written at each
+ * hop, on the copy that goes to the socket.
+ */
+public final class OkHttp {
+    private static final Call TAG = new Call("tag", Class.class);
+    private static final Call BUILDER = new Call("newBuilder");
+    private static final Call SET_TAG = new Call("tag", Class.class, Object.class);
+    private static final Call BUILD = new Call("build");
+    private static final Call URL = new Call("url");
+    private static final Call HOST = new Call("host");
+    private static final Call PORT = new Call("port");
+    private static final Outbound.Headers HEADERS = new Copy();
+
+    private OkHttp() {}
+
+    /** {@code RealCall(OkHttpClient, Request, boolean)}: a new call, or the clone of one. */
+    public static Object begin(Object request) {
+        if (!Trilane.carries(Trilane.OKHTTP) || request == null) {
+            return request;
+        }
+        try {
+            Scope scope = Trilane.current();
+            Object before = TAG.on(request, Scope.class);
+            if (before == scope) {
+                return request;
+            }
+            return BUILD.on(SET_TAG.on(BUILDER.on(request), Scope.class, scope));
+        } catch (Throwable cause) {
+            Trilane.failed("okhttp", cause);
+            return request;
+        }
+    }
+
+    /** {@code Exchange.writeRequestHeaders(Request)}. */
+    public static Object headers(Object request) {
+        if (!Trilane.carries(Trilane.OKHTTP) || request == null) {
+            return request;
+        }
+        try {
+            Object scope = TAG.on(request, Scope.class);
+            if (!(scope instanceof Scope)) {
+                return request;
+            }
+            Object url = URL.on(request);
+            if (!Apache.known(HOST.text(url), PORT.number(url))) {
+                return request;
+            }
+            Edit edit = new Edit(request);
+            Outbound.write((Scope) scope, HEADERS, edit);
+            return edit.builder == null ? request : BUILD.on(edit.builder);
+        } catch (Throwable cause) {
+            Trilane.failed("okhttp", cause);
+            return request;
+        }
+    }
+
+    /** A request, and the builder of its copy once something is to be changed. */
+    private static final class Edit {
+        final Object request;
+        Object builder;
+
+        Edit(Object request) {
+            this.request = request;
+        }
+    }
+
+    private static final class Copy extends Outbound.Headers {
+        private final Call get = new Call("header", String.class);
+        private final Call set = new Call("header", String.class, String.class);
+
+        @Override
+        String get(Object call, String name) throws Throwable {
+            return (String) get.on(((Edit) call).request, name);
+        }
+
+        @Override
+        void set(Object call, String name, String value) throws Throwable {
+            Edit edit = (Edit) call;
+            if (edit.builder == null) {
+                edit.builder = BUILDER.on(edit.request);
+            }
+            set.on(edit.builder, name, value);
+        }
+    }
+}
