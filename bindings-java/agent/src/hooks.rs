@@ -2,6 +2,7 @@
 //! the same number stands in `java.trilane.Trilane`, and a test compares the two.
 
 mod completable_future;
+mod dubbo;
 mod executors;
 mod fork_join;
 mod httpclient4;
@@ -38,6 +39,7 @@ pub(crate) static LIBRARIES: &[Library] = &[
     httpclient4::LIBRARY,
     httpclient5::LIBRARY,
     okhttp::LIBRARY,
+    dubbo::LIBRARY,
 ];
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ final class Holder {
     Object timerTask;
     /** How many calls of java.net.http's send are on this thread's stack. */
     int sending;
+    /** What a Dubbo directory knew when it left the choice to Dubbo's routers first. */
+    Object routing;
 
     /**
      * Begins a frame that belongs to {@code owner}; a nested call with the same owner changes nothing.

@@ -9,12 +9,15 @@ final class Scope {
     final int id;
     /** The tag; never empty. */
     final String tag;
+    /** The tag as carrier {@code __microservice_tag__}; its characters need no escape. */
+    final String member;
 
     private static volatile Scope[] known = new Scope[8];
 
     private Scope(int id, String tag) {
         this.id = id;
         this.tag = tag;
+        this.member = "[{\"name\":\"" + tag + "\"}]";
     }
 
     /** The scope of a tag that the engine knows by number; null if it does not. Numbers never change their tag. */

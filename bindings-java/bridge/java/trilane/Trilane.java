@@ -28,6 +28,7 @@ public final class Trilane {
     static final long HTTPCLIENT4 = 1L << 21;
     static final long HTTPCLIENT5 = 1L << 22;
     static final long OKHTTP = 1L << 23;
+    static final long DUBBO = 1L << 24;
 
     /** Effective mode of the process. */
     static volatile int mode;

@@ -1,0 +1,86 @@
+package java.trilane;
+
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+
+/** Hooks of {@code AbstractDirectory} and of Dubbo's tag router: the lanes choose, Dubbo balances. */
+public final class DubboRouting {
+    private static final String FORCE = "dubbo.force.tag";
+    private static final String NEED_MOCK = "invocation.need.mock";
+
+    private DubboRouting() {}
+
+    /** Entry of {@code list}: the answer, or null where Dubbo's own way is to be gone. */
+    public static Object list(Object directory, Object invocation) {
+        if (!Trilane.on(Trilane.DUBBO) || directory == null || invocation == null) {
+            return null;
+        }
+        try {
+            Map<String, Object> attachments = DubboCarriers.attachments(invocation);
+            Scope scope = DubboCarriers.carry(invocation, attachments);
+            DubboDirectory.State state = DubboDirectory.of(directory).current(directory);
+            if (state.listing == null || state.way == DubboRules.DUBBO
+                    || attachments.get(NEED_MOCK) != null || attachments.get(FORCE) != null) {
+                return null;
+            }
+            List<?> chosen = state.listing.choose(id(scope, state));
+            if (chosen == null || state.way == DubboRules.SKIP) {
+                return chosen;
+            }
+            Trilane.holder().routing = state;
+            return null;
+        } catch (Throwable cause) {
+            Trilane.failed("dubbo-list", cause);
+            return null;
+        }
+    }
+
+    /** {@code TagStateRouter.doRoute}, in 2.7 {@code TagRouter.route}: lets everything pass while we choose. */
+    public static Object tagRouter(Object invokers) {
+        Holder holder = Trilane.holderOrNull();
+        return holder != null && holder.routing != null ? invokers : null;
+    }
+
+    /** What {@code list} returns after Dubbo's routers: the lanes choose from what is left. */
+    public static Object left(Object rest, Object directory, Object invocation) {
+        Holder holder = Trilane.holderOrNull();
+        if (holder == null || holder.routing == null || !(rest instanceof List) || ((List<?>) rest).isEmpty()) {
+            return rest;
+        }
+        try {
+            DubboDirectory.State state = (DubboDirectory.State) holder.routing;
+            Listing listing = state.left(directory, ((Collection<?>) rest).toArray());
+            Scope scope = DubboCarriers.carry(invocation, DubboCarriers.attachments(invocation));
+            List<?> chosen = listing == null ? null : listing.choose(id(scope, state));
+            return chosen == null ? rest : chosen;
+        } catch (Throwable cause) {
+            Trilane.failed("dubbo-left", cause);
+            return rest;
+        }
+    }
+
+    /** The end of {@code list}, also by an exception. */
+    public static void listed() {
+        Holder holder = Trilane.holderOrNull();
+        if (holder != null) {
+            holder.routing = null;
+        }
+    }
+
+    /** The end of each method that changes a directory's invokers. */
+    public static void moved(Object directory) {
+        try {
+            DubboDirectory.of(directory).moved();
+        } catch (Throwable cause) {
+            Trilane.failed("dubbo-moved", cause);
+        }
+    }
+
+    private static int id(Scope scope, DubboDirectory.State state) {
+        if (scope == null) {
+            scope = state.ownTag;
+        }
+        return scope == null ? 0 : scope.id;
+    }
+}
