@@ -49,16 +49,26 @@ func dist(t *testing.T) string {
 	return d
 }
 
-func command(t *testing.T, dir string, env []string, name string, args ...string) string {
+// try runs a command and gives what it says and its exit status.
+func try(t *testing.T, dir string, env []string, name string, args ...string) (string, int) {
 	t.Helper()
 	c := exec.Command(name, args...)
 	c.Dir = dir
 	c.Env = append(os.Environ(), env...)
 	out, err := c.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	if err != nil && c.ProcessState == nil {
+		t.Fatalf("%s: %v", name, err)
 	}
-	return string(out)
+	return string(out), c.ProcessState.ExitCode()
+}
+
+func command(t *testing.T, dir string, env []string, name string, args ...string) string {
+	t.Helper()
+	out, status := try(t, dir, env, name, args...)
+	if status != 0 {
+		t.Fatalf("%s %s: status %d\n%s", name, strings.Join(args, " "), status, out)
+	}
+	return out
 }
 
 // copyTree gives the test a tree of its own: that nothing is written into it is a thing to test.
