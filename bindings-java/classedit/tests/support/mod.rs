@@ -1,6 +1,7 @@
 //! What the tests share: a scratch directory and the JDK, when there is one.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod asm;
 pub mod stress;
 
 use std::collections::BTreeMap;
