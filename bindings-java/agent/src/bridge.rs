@@ -1,8 +1,8 @@
 //! The Java classes in the boot loader: defined from bytes inside the library, told of every change.
 
 use std::ffi::CString;
+use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::{mem, ptr};
 
 use jni_sys::{jclass, jmethodID, jvalue};
 
@@ -30,17 +30,21 @@ pub(crate) enum DefineError {
     Refused(&'static str),
 }
 
+/// True if this VM has the bridge, from this copy of the library or from another.
+pub(crate) fn is_there(env: Env) -> bool {
+    env.find_class(c"java/trilane/Native").is_some()
+}
+
 /// Defines the bridge classes and binds their natives. Once per process.
 pub(crate) fn define(env: Env) -> Result<(), DefineError> {
     if !TRILANE.load(Ordering::Acquire).is_null() {
         return Ok(());
     }
-    if env.find_class(c"java/trilane/Native").is_some() {
-        return Err(DefineError::AlreadyThere);
-    }
     for (name, bytes) in CLASSES {
         let c_name = CString::new(*name).map_err(|_| DefineError::Refused(name))?;
-        let class = env.define_in_boot_loader(&c_name, bytes).ok_or(DefineError::Refused(name))?;
+        let class = env
+            .define_in_boot_loader(&c_name, bytes)
+            .ok_or_else(|| if is_there(env) { DefineError::AlreadyThere } else { DefineError::Refused(name) })?;
         // SAFETY: `class` is a local reference of this thread.
         unsafe { call!(env, DeleteLocalRef, class) };
     }
@@ -78,9 +82,4 @@ pub(crate) fn push(env: Env, engine: &Engine) -> bool {
 pub(crate) fn enabled(engine: &Engine) -> u64 {
     let libraries = Table::global().libraries();
     libraries.iter().filter(|library| engine.hook_enabled(library.name)).map(|library| 1 << library.bit).sum()
-}
-
-/// Bytes of all bridge classes together, for the footprint table.
-pub(crate) fn size() -> usize {
-    CLASSES.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() + mem::size_of_val(CLASSES)
 }

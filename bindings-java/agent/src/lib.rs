@@ -1,6 +1,6 @@
 //! The Java agent: how the library gets into a JVM and what it inserts there.
 //!
-//! Read in the order of a class's way: `start` (the four exports, once per process), `jvmti` (the VM's table),
+//! Read in the order of a class's way: `exports` (what the VM calls), `start` (once per process), `jvmti` (the VM's table),
 //! `settings` (what the VM was told), `table` (which class gets which call), `transform` (one class load),
 //! `bridge` (the Java classes the calls go to), `natives` (what those ask back), `hooks` (one file of rows per library).
 
@@ -8,6 +8,8 @@
 
 mod boundary;
 mod bridge;
+#[cfg(feature = "jvm")]
+mod exports;
 mod hooks;
 mod jni;
 mod jvmti;

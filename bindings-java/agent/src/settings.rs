@@ -35,7 +35,6 @@ pub(crate) fn options(jvmti: Jvmti, agent_option: &str, way: Way) -> Options {
 /// True if this VM runs a tool of the JDK itself: such a VM stays as it would be without us.
 pub(crate) fn is_jdk_tool(jvmti: Jvmti) -> bool {
     jvmti.property("sun.java.command").is_some_and(|command| names_jdk_tool(&command))
-        || jvmti.property("jdk.module.main").is_some_and(|module| names_jdk_module(&module))
 }
 
 /// The launcher gives `module/main.Class arguments` for tools since JDK 9 and `main.Class arguments` before.
@@ -44,16 +43,10 @@ fn names_jdk_tool(command: &str) -> bool {
     if main.contains("com.sun.tools.javac.launcher.") {
         return false; // `java Hello.java`: the user's own program
     }
-    if let Some((module, _)) = main.split_once('/')
-        && names_jdk_module(module)
-    {
-        return true;
+    match main.split_once('/') {
+        Some((module, _)) => module.starts_with("jdk.") || module.starts_with("java."),
+        None => ["com.sun.tools.", "sun.tools.", "sun.security.tools."].iter().any(|tools| main.starts_with(tools)),
     }
-    main.starts_with("com.sun.tools.") || main.starts_with("sun.tools.") || main.starts_with("sun.security.tools.")
-}
-
-fn names_jdk_module(module: &str) -> bool {
-    module != "jdk.compiler" && (module.starts_with("jdk.") || module.starts_with("java."))
 }
 
 #[cfg(test)]

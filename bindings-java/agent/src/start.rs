@@ -1,13 +1,13 @@
-//! The exports that the VM calls, and the one start per process behind them.
+//! The one start per process behind the exports.
 //!
 //! `-agentpath` comes before any Java: only `VMInit` is asked for. `VMInit`, an attach and `System.loadLibrary` all
 //! end in `bring_up`. Whatever fails here, the VM gets `JNI_OK` and the application starts.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use jni_sys::{JNI_OK, JNI_VERSION_1_6, JNIEnv, JavaVM, jclass, jint, jobject};
+use jni_sys::{JNIEnv, JavaVM, jclass, jobject};
 use parking_lot::Mutex;
 
 use crate::boundary::{boundary, quiet_panics};
@@ -37,78 +37,8 @@ struct Hooking {
     broken: bool,
 }
 
-/// Called by the VM for `-agentpath`, before any Java runs.
-///
-/// # Safety
-/// Called by the VM with a live `vm` and a zero-terminated or null `options`.
-#[cfg(feature = "jvm")]
-#[unsafe(no_mangle)]
-pub unsafe extern "system" fn Agent_OnLoad(vm: *mut JavaVM, options: *mut c_char, _reserved: *mut c_void) -> jint {
-    boundary("Agent_OnLoad", (), || {
-        if !claim(vm) {
-            return;
-        }
-        // SAFETY: as promised by the VM.
-        let _ = AGENT_OPTION.set(unsafe { text(options) });
-        let asked = Jvmti::new(vm).and_then(|jvmti| {
-            if settings::is_jdk_tool(jvmti) {
-                return Ok(());
-            }
-            listen(jvmti)?;
-            jvmti.notify(Event::VmInit, true)
-        });
-        if let Err(error) = asked {
-            say_error("start", &error.to_string());
-        }
-    });
-    JNI_OK
-}
-
-/// Called by the VM for `jcmd <pid> JVMTI.agent_load`, while the application runs.
-///
-/// # Safety
-/// Called by the VM with a live `vm` and a zero-terminated or null `options`.
-#[cfg(feature = "jvm")]
-#[unsafe(no_mangle)]
-pub unsafe extern "system" fn Agent_OnAttach(vm: *mut JavaVM, options: *mut c_char, _reserved: *mut c_void) -> jint {
-    boundary("Agent_OnAttach", (), || {
-        if !claim(vm) {
-            return;
-        }
-        // SAFETY: as promised by the VM.
-        let _ = AGENT_OPTION.set(unsafe { text(options) });
-        start_live(vm, Way::Agent);
-    });
-    JNI_OK
-}
-
-/// Called by the VM when it unloads the agent at its end.
-///
-/// # Safety
-/// Called by the VM.
-#[cfg(feature = "jvm")]
-#[unsafe(no_mangle)]
-pub unsafe extern "system" fn Agent_OnUnload(_vm: *mut JavaVM) {
-    ENDING.store(true, Ordering::Release);
-}
-
-/// Called by the VM for `System.loadLibrary`.
-///
-/// # Safety
-/// Called by the VM with a live `vm`.
-#[cfg(feature = "jvm")]
-#[unsafe(no_mangle)]
-pub unsafe extern "system" fn JNI_OnLoad(vm: *mut JavaVM, _reserved: *mut c_void) -> jint {
-    boundary("JNI_OnLoad", (), || {
-        if claim(vm) {
-            start_live(vm, Way::Library);
-        }
-    });
-    JNI_VERSION_1_6
-}
-
 /// True for the first start of the process.
-fn claim(vm: *mut JavaVM) -> bool {
+pub(crate) fn claim(vm: *mut JavaVM) -> bool {
     if STARTED.swap(true, Ordering::AcqRel) {
         return false;
     }
@@ -117,23 +47,30 @@ fn claim(vm: *mut JavaVM) -> bool {
     true
 }
 
-/// # Safety
-/// `options` is null or zero-terminated.
-unsafe fn text(options: *const c_char) -> String {
-    if options.is_null() {
-        return String::new();
-    }
-    // SAFETY: promised by the caller.
-    unsafe { CStr::from_ptr(options) }.to_string_lossy().into_owned()
-}
-
 fn listen(jvmti: Jvmti) -> Result<(), JvmtiError> {
     jvmti.set_callbacks(vm_init, vm_death, class_file_load_hook)?;
     let _ = JVMTI.set(jvmti);
     Ok(())
 }
 
-fn start_live(vm: *mut JavaVM, way: Way) {
+/// `-agentpath`: asks for `VMInit`, unless this VM runs a tool of the JDK.
+pub(crate) fn start_early(vm: *mut JavaVM, option: String) {
+    let _ = AGENT_OPTION.set(option);
+    let asked = Jvmti::new(vm).and_then(|jvmti| {
+        if settings::is_jdk_tool(jvmti) {
+            return Ok(());
+        }
+        listen(jvmti)?;
+        jvmti.notify(Event::VmInit, true)
+    });
+    if let Err(error) = asked {
+        say_error("start", &error.to_string());
+    }
+}
+
+/// Attach and `System.loadLibrary`: starts on the calling thread.
+pub(crate) fn start_live(vm: *mut JavaVM, option: String, way: Way) {
+    let _ = AGENT_OPTION.set(option);
     let started = Jvmti::new(vm).and_then(listen);
     match (started, Env::current()) {
         (Ok(()), Some(env)) => bring_up(env, way),
@@ -153,6 +90,10 @@ unsafe extern "system" fn vm_death(_jvmti: *mut c_void, _env: *mut JNIEnv) {
 /// Starts the engine and, unless it is off, hooks.
 fn bring_up(env: Env, way: Way) {
     let Some(jvmti) = jvmti() else { return };
+    if bridge::is_there(env) {
+        say_error("start", "another copy of the library is active in this VM: this one stays inert");
+        return;
+    }
     let option = AGENT_OPTION.get().map_or("", String::as_str);
     let options = settings::options(jvmti, option, way);
     let engine = ENGINE.get_or_init(|| Engine::default_or_start(options));
@@ -254,6 +195,11 @@ fn hook_loaded(env: Env, libraries: u64) {
             }
         }
     });
+}
+
+/// The VM ends: Java is not touched any more.
+pub(crate) fn ending() {
+    ENDING.store(true, Ordering::Release);
 }
 
 /// The process's JVMTI environment.

@@ -263,9 +263,4 @@ impl Table {
             (false, false) => format!("{} active; {} failed", active.join(","), failed.join(",")),
         }
     }
-
-    /// How many classes have been changed in all.
-    pub(crate) fn edited(&self) -> u32 {
-        self.seen.iter().map(|seen| seen.edited.load(Ordering::Relaxed)).sum()
-    }
 }

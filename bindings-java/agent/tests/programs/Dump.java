@@ -1,0 +1,31 @@
+import java.lang.instrument.ClassFileTransformer;
+import java.lang.instrument.Instrumentation;
+import java.security.ProtectionDomain;
+import java.util.zip.CRC32;
+
+/** A test agent: prints a check sum of some classes as they are after every agent before it. */
+public class Dump {
+    static final String[] CLASSES = {
+        "java.util.concurrent.FutureTask", "java.util.concurrent.ThreadPoolExecutor",
+        "java.util.concurrent.ForkJoinPool", "java.util.concurrent.ForkJoinTask",
+        "java.util.concurrent.CompletableFuture$UniApply", "java.util.Timer", "java.util.TaskQueue",
+        "sun.net.www.http.HttpClient", "com.sun.net.httpserver.Filter$Chain",
+    };
+
+    public static void premain(String option, Instrumentation instrumentation) throws Exception {
+        instrumentation.addTransformer(new ClassFileTransformer() {
+            @Override
+            public byte[] transform(ClassLoader loader, String name, Class<?> type, ProtectionDomain domain, byte[] bytes) {
+                if (type != null) {
+                    CRC32 sum = new CRC32();
+                    sum.update(bytes);
+                    System.out.println(type.getName() + " " + sum.getValue());
+                }
+                return null;
+            }
+        }, true);
+        for (String name : CLASSES) {
+            instrumentation.retransformClasses(Class.forName(name));
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The library gets into a VM in every way there is, and the application starts in every case.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use support::{Jdk, Program, agentpath, dump_agent, fresh_dir, java, jdks, library};
+
+fn run(command: &mut Command) -> (Output, String, String) {
+    let output = command.output().expect("it starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    (output, stdout, stderr)
+}
+
+/// Runs Hello; it must work. Gives whether the bridge was there, and standard error.
+fn hello(jdk: &Jdk, options: &[&str]) -> (bool, String) {
+    let (output, stdout, stderr) = run(java(jdk, options).arg("Hello"));
+    assert!(output.status.success(), "{jdk:?} {options:?}\n{stdout}{stderr}");
+    match stdout.as_str() {
+        "hello bridge=true\n" => (true, stderr),
+        "hello bridge=false\n" => (false, stderr),
+        other => panic!("standard output holds more than the program's own: {other}"),
+    }
+}
+
+#[test]
+fn agentpath_puts_the_bridge_in_and_says_one_line_on_standard_error() {
+    for jdk in jdks() {
+        assert_eq!(hello(&jdk, &[]), (false, String::new()), "{jdk:?}");
+        let (bridge, stderr) = hello(&jdk, &[&agentpath("")]);
+        assert!(bridge, "{jdk:?}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with("trilane: ") && stderr.contains("mode=on"), "{stderr}");
+        assert!(stderr.contains("executors") && !stderr.contains("failed"), "{stderr}");
+    }
+}
+
+#[test]
+fn twice_is_once() {
+    for jdk in jdks() {
+        let (bridge, stderr) = hello(&jdk, &[&agentpath(""), &agentpath("")]);
+        assert!(bridge && stderr.lines().count() == 1, "{stderr}");
+        let copy = fresh_dir("copy").join("libtrilane.so");
+        std::fs::copy(library(), &copy).expect("writable");
+        let (bridge, stderr) = hello(&jdk, &[&agentpath(""), &format!("-agentpath:{}", copy.display())]);
+        assert!(bridge, "{stderr}");
+        assert_eq!(stderr.matches("another copy").count(), 1, "{stderr}");
+        assert_eq!(stderr.lines().count(), 2, "{stderr}");
+    }
+}
+
+#[test]
+fn off_at_start_leaves_every_class_as_it_was() {
+    let jar = dump_agent();
+    let javaagent = format!("-javaagent:{}", jar.display());
+    let sums = |jdk: &Jdk, options: &[&str]| -> BTreeMap<String, String> {
+        let (output, stdout, stderr) = run(java(jdk, options).arg(&javaagent).arg("Hello"));
+        assert!(output.status.success(), "{stderr}");
+        let pairs = stdout.lines().filter_map(|line| line.split_once(' '));
+        pairs.filter(|(name, _)| *name != "hello").map(|(name, sum)| (name.to_owned(), sum.to_owned())).collect()
+    };
+    for jdk in jdks() {
+        let bare = sums(&jdk, &[]);
+        assert!(bare.len() >= 9, "{bare:?}");
+        assert_eq!(sums(&jdk, &[&agentpath("trilane.mode=off")]), bare, "{jdk:?}");
+        let on = sums(&jdk, &[&agentpath("")]);
+        for (class, sum) in &bare {
+            assert_ne!(&on[class], sum, "{class} is not hooked on {jdk:?}");
+        }
+        let one_off = sums(&jdk, &[&agentpath(""), "-Dtrilane.hook.fork-join=off"]);
+        for (class, sum) in &bare {
+            assert_eq!(one_off[class] == *sum, class.contains("ForkJoin"), "{class} on {jdk:?}");
+        }
+        assert!(!hello(&jdk, &[&agentpath("trilane.mode=off")]).0, "the bridge has no place where all is off");
+    }
+}
+
+#[test]
+fn load_library_takes_part_only_when_something_says_so() {
+    let path = library().to_str().expect("UTF-8 path");
+    for jdk in jdks() {
+        let c = Program::start(&jdk, &[], &["Hop", "C", "end"]);
+        let inert = Program::start(&jdk, &[], &["Loads", path, "B", "future", &c.url()]);
+        assert_eq!(inert.get("/", &[("x-mse-tag", "gray")]), "B(gray)>C(null)", "{jdk:?}");
+        let main = ["Loads", path, "B", "future", &c.url()];
+        for option in ["-Dalicloud.service.tag=gray", "-Dmse.enable=true", "-Dtrilane.mode=on"] {
+            let acts = Program::start(&jdk, &[option], &main);
+            assert_eq!(acts.get("/", &[("x-mse-tag", "gray")]), "B(gray)>C(gray)", "{option} {jdk:?}");
+            assert_eq!(acts.get("/", &[]), "B(null)>C(null)", "{option} {jdk:?}");
+        }
+    }
+}
+
+#[test]
+fn attaching_to_a_running_program_hooks_what_it_has_loaded() {
+    for jdk in jdks() {
+        if !jdk.has("jcmd") {
+            println!("skipped: {jdk:?} has no jcmd");
+            continue;
+        }
+        let c = Program::start(&jdk, &[], &["Hop", "C", "end"]);
+        let b = Program::start(&jdk, &[], &["Hop", "B", "future", &c.url()]);
+        let a = Program::start(&jdk, &[], &["Hop", "A", "pool", &b.url()]);
+        assert_eq!(a.get("/", &[("x-mse-tag", "gray")]), "A(gray)>B(null)>C(null)", "{jdk:?}");
+        for program in [&a, &b, &b] {
+            let mut jcmd = Command::new(jdk.tool("jcmd"));
+            jcmd.arg(program.pid().to_string()).arg("JVMTI.agent_load").arg(library());
+            let (output, stdout, stderr) = run(&mut jcmd);
+            assert!(output.status.success() && stdout.contains("return code: 0"), "{stdout}{stderr}");
+        }
+        assert_eq!(a.get("/", &[("x-mse-tag", "gray")]), "A(gray)>B(gray)>C(gray)", "{jdk:?}");
+        assert_eq!(a.get("/", &[]), "A(null)>B(null)>C(null)", "{jdk:?}");
+        assert_eq!(b.stderr().matches("trilane: ").count(), 1, "{}", b.stderr());
+    }
+}
+
+#[test]
+fn a_system_class_loader_of_the_applications_own_is_no_obstacle() {
+    for jdk in jdks() {
+        let (bridge, _) = hello(&jdk, &[&agentpath(""), "-Xlog:cds=off", "-Djava.system.class.loader=Hostile"]);
+        assert!(bridge, "{jdk:?}");
+    }
+}
+
+#[test]
+fn jdk_tools_run_as_if_the_library_were_not_there() {
+    for jdk in jdks() {
+        for (tool, argument) in [
+            ("javac", "-version"),
+            ("keytool", "-help"),
+            ("jcmd", "-l"),
+            ("jar", "--version"),
+            ("javadoc", "--version"),
+        ] {
+            if !jdk.has(tool) {
+                println!("skipped: {jdk:?} has no {tool}");
+                continue;
+            }
+            let mut bare = Command::new(jdk.tool(tool));
+            bare.arg(argument).env_remove("JAVA_TOOL_OPTIONS");
+            let (_, bare_out, bare_err) = run(&mut bare);
+            let (output, stdout, stderr) = run(bare.env("JAVA_TOOL_OPTIONS", agentpath("")));
+            assert!(output.status.success(), "{tool} {jdk:?}: {stderr}");
+            if tool != "jcmd" {
+                assert_eq!(stdout, bare_out, "{tool} {jdk:?}");
+            }
+            let without_notice: String = stderr.lines().filter(|l| !l.starts_with("Picked up ")).collect();
+            assert_eq!(without_notice, bare_err.lines().collect::<String>(), "{tool} {jdk:?}");
+        }
+    }
+}
+
+#[test]
+fn checked_jni_and_full_verification_find_nothing() {
+    for jdk in jdks() {
+        let checks = ["-Xcheck:jni", "-XX:+UnlockDiagnosticVMOptions", "-XX:+BytecodeVerificationLocal"];
+        let agent = agentpath("");
+        let options: Vec<&str> = checks.iter().copied().chain([agent.as_str()]).collect();
+        let program = Program::start(&jdk, &options, &["HandOver"]);
+        for tag in ["gray", "dev-x"] {
+            let said = program.get("/all", &[("x-mse-tag", tag)]);
+            assert!(said.contains(&format!("pool.submit={tag}\n")), "{said}");
+        }
+        drop(program.get("/all", &[]));
+        let mut lines = Vec::new();
+        let c = Program::start(&jdk, &options, &["Hop", "C", "end"]);
+        let b = Program::start(&jdk, &options, &["Hop", "B", "future", &c.url()]);
+        assert_eq!(b.get("/", &[("x-mse-tag", "gray"), ("x-bag", "a=b")]).matches("gray").count(), 3);
+        lines.extend(program.finish_with_output());
+        lines.extend(b.finish_with_output());
+        let bad: Vec<_> = lines
+            .iter()
+            .filter(|line| line.contains("WARNING") || line.contains("FATAL") || line.contains("VerifyError"))
+            .collect();
+        assert!(bad.is_empty(), "{jdk:?} {bad:#?}");
+    }
+}
+
+/// CPU time and memory of Hello with and without the library, alternated. Printed, not asserted: machines differ.
+#[test]
+fn what_hello_costs() {
+    const PAIRS: usize = 10;
+    for jdk in jdks() {
+        let mut taken: [Vec<(u64, u64)>; 2] = [Vec::new(), Vec::new()];
+        for _ in 0..PAIRS {
+            taken[0].push(cost(&jdk, &[]));
+            taken[1].push(cost(&jdk, &[&agentpath("")]));
+        }
+        let median = |all: &[(u64, u64)], pick: fn(&(u64, u64)) -> u64| {
+            let mut values: Vec<u64> = all.iter().map(pick).collect();
+            values.sort_unstable();
+            values[values.len() / 2]
+        };
+        println!(
+            "hello {}: cpu bare {} us, with {} us; rss bare {} KB, with {} KB (median of {PAIRS})",
+            jdk.home.display(),
+            median(&taken[0], |c| c.0),
+            median(&taken[1], |c| c.0),
+            median(&taken[0], |c| c.1),
+            median(&taken[1], |c| c.1),
+        );
+    }
+}
+
+/// User and system time in microseconds, and the largest resident size in KB that the program saw of itself.
+fn cost(jdk: &Jdk, options: &[&str]) -> (u64, u64) {
+    let mut command = java(jdk, options);
+    command.args(["Hello", "rss"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("java starts");
+    let mut said = String::new();
+    child.stdout.take().expect("piped").read_to_string(&mut said).expect("readable");
+    let mut status = 0;
+    // SAFETY: `rusage` is plain data; the child is ours and is waited for only here.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        let pid = libc::pid_t::try_from(child.id()).expect("a pid");
+        assert_eq!(libc::wait4(pid, &mut status, 0, &mut usage), pid);
+        usage
+    };
+    assert_eq!(status, 0);
+    let micros = |t: libc::timeval| t.tv_sec.cast_unsigned() * 1_000_000 + t.tv_usec.cast_unsigned();
+    let rss = said.lines().find_map(|line| line.strip_prefix("rss ")?.parse().ok()).expect("rss");
+    (micros(usage.ru_utime) + micros(usage.ru_stime), rss)
+}
+
+#[test]
+fn the_bridge_is_of_java_8_level() {
+    for class in bridge_classes() {
+        let bytes = std::fs::read(&class).expect("readable");
+        assert_eq!(&bytes[..8], &[0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 52], "{}", class.display());
+    }
+}
+
+fn bridge_classes() -> Vec<PathBuf> {
+    let build = library().with_file_name("build");
+    let Ok(entries) = std::fs::read_dir(&build) else {
+        println!("skipped: {} is not there (the library was given by TRILANE_LIB)", build.display());
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| std::fs::read_dir(entry.ok()?.path().join("out/bridge/java/trilane")).ok())
+        .flatten()
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .collect()
+}
