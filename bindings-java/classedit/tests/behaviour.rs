@@ -42,8 +42,7 @@ fn run_changed(
 ) -> Option<Vec<String>> {
     let jdk = Jdk::find()?;
     let scratch = Scratch::new();
-    jdk.compile(&["Bridge"], &["-source", "8", "-target", "8", "-nowarn"], scratch.path());
-    jdk.compile(&[fixture], &[&["-cp", &scratch.path().to_string_lossy()], options].concat(), scratch.path());
+    jdk.compile(&["Bridge", fixture], options, scratch.path());
     let mut matched = vec![0; rows.len()];
     for (name, mut bytes) in classes(scratch.path()) {
         if name == "Bridge.class" {
