@@ -9,6 +9,7 @@ import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.cloud.client.loadbalancer.LoadBalanced;
+import org.springframework.cloud.loadbalancer.annotation.LoadBalancerClient;
 import org.springframework.cloud.openfeign.EnableFeignClients;
 import org.springframework.cloud.openfeign.FeignClient;
 import org.springframework.context.annotation.Bean;
@@ -53,6 +54,8 @@ public class App {
         }
     }
 
+    /** One service chooses by chance, with Spring's other balancer. */
+    @LoadBalancerClient(name = "chance", configuration = Chance.class)
     @Configuration(proxyBeanMethods = false)
     static class Clients {
         @Bean

@@ -1,0 +1,283 @@
+"""What is expected of a Spring Cloud service; the same for every version of Spring Boot and Java."""
+
+import http.client
+import queue
+import re
+import subprocess
+import tempfile
+import threading
+
+import bed
+
+RULES = """\
+apiVersion: trilane/v1
+mode: {mode}
+lanes:
+  - {{tag: gray}}
+services:
+  - name: open
+    baseline_missing: all
+  - name: next
+    mode: {next_mode}
+{authorities}
+entry:
+  - service: caller
+    rules:
+      - {{when: {{header: {{x-tester: "yes"}}}}, lane: gray}}
+      - {{lane: gray, percent: 10, key: {{header: x-user-id}}, salt: "autumn"}}
+"""
+SIMPLE = "--spring.cloud.discovery.client.simple.instances."
+HOPS = ["/rt/next", "/rt/chance", "/feign"]
+THREADS = ["/async", "/future", "/simple", "/callable", "/deferred"]
+
+
+class Rules:
+    """A rule file that the running program watches."""
+
+    def __init__(self):
+        self.file = tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False)
+        self.write()
+
+    @property
+    def path(self):
+        return self.file.name
+
+    def write(self, mode="on", next_mode="on", authorities=()):
+        listed = ", ".join(f'"{a}"' for a in authorities)
+        text = RULES.format(
+            mode=mode, next_mode=next_mode, authorities=f"    authorities: [{listed}]" if listed else ""
+        )
+        self.file.seek(0)
+        self.file.truncate()
+        self.file.write(text)
+        self.file.flush()
+
+
+class World:
+    """One caller in a JVM, and the servers that it calls."""
+
+    def __init__(self, home, jar, library, rules, rest_client, extra=(), flags=(), environment=None):
+        self.base, self.gray, self.other = bed.Echo("base"), bed.Echo("gray"), bed.Echo("other")
+        self.rules = rules
+        self.hops = HOPS + (["/rc"] if rest_client else [])
+        port = bed.free_port()
+        arguments = ["-jar", jar, f"--server.port={port}", *self.instances(), *extra]
+        option = f"trilane.rules={rules.path}" if rules else None
+        self.jvm = bed.Jvm(
+            home, arguments, "Started App in", port, option, library if rules else None, flags, environment
+        )
+        self.ask = self.jvm.ask
+
+    def instances(self):
+        both = [(self.base, None), (self.gray, "gray")]
+        services = {"next": both, "chance": both, "solo": both[1:], "open": both[1:]}
+        for service, members in services.items():
+            for at, (echo, tag) in enumerate(members):
+                yield f"{SIMPLE}{service}[{at}].uri=http://{echo.authority}"
+                if tag:
+                    yield f"{SIMPLE}{service}[{at}].metadata[alicloud.service.tag]={tag}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.jvm.__exit__()
+
+
+def expect(answer, who, tag, what):
+    got = (answer["who"], answer["tag"])
+    if got != (who, tag):
+        raise AssertionError(f"{what}: reached {got[0]} with tag {got[1]}, expected {who} with tag {tag}")
+
+
+def tagged(world):
+    for hop in world.hops:
+        for _ in range(10):
+            expect(world.ask(hop, x_mse_tag="gray"), "gray", "gray", hop)
+
+
+def untagged(world):
+    for hop in world.hops:
+        for _ in range(10):
+            expect(world.ask(hop), "base", None, hop)
+
+
+def unknown(world):
+    for hop in world.hops:
+        for _ in range(5):
+            expect(world.ask(hop, x_mse_tag="dev-7"), "base", "dev-7", hop)
+
+
+def malformed(world):
+    for value in ["gray gray", "g/../ray", "x" * 64, "gr\xe4y", ""]:
+        expect(world.ask("/rt/next", x_mse_tag=value), "base", None, repr(value))
+
+
+def own_header_of_the_caller(world):
+    """Baggage that carries the tag is read; it is not made where the request has none."""
+    member = "__microservice_tag__=%5B%7B%22name%22%3A%22gray%22%7D%5D"
+    answer = world.ask("/rt/next", baggage="user=7," + member)
+    expect(answer, "gray", "gray", "baggage")
+    if answer["baggage"] is not None:
+        raise AssertionError(f"baggage was made for a call that had none: {answer['baggage']}")
+
+
+def threads(world):
+    for path in THREADS:
+        for tag, who, wire in [("gray", "gray", "gray"), ("dev-7", "base", "dev-7")]:
+            expect(world.ask(path, x_mse_tag=tag), who, wire, path)
+        for _ in range(8):
+            expect(world.ask(path), "base", None, path + " afterwards")
+
+
+def clean_connection(world):
+    """The request after an asynchronous one, on the same connection and so on Tomcat's same request object."""
+    connection = world.jvm.connect()
+    for path in ["/deferred", "/callable", "/rt/next"]:
+        expect(world.ask(path, connection, x_mse_tag="gray"), "gray", "gray", path)
+        for after in ["/rt/next", "/deferred", "/callable"]:
+            expect(world.ask(after, connection), "base", None, f"{after} after {path}")
+
+
+def failed_request(world):
+    """A request that ends by an error leaves nothing behind on its thread."""
+    connection = world.jvm.connect()
+    for _ in range(20):
+        status, _ = world.jvm.get("/plain?url=nonsense", connection, x_mse_tag="gray")
+        if status < 400:
+            raise AssertionError(f"/plain?url=nonsense answered {status}")
+        if connection.sock is None:
+            connection = world.jvm.connect()
+        expect(world.ask("/rt/next", connection), "base", None, "after an error")
+
+
+def entry_header(world):
+    expect(world.ask("/rt/next", x_tester="yes"), "gray", "gray", "x-tester: yes")
+    expect(world.ask("/rt/next", x_tester="no"), "base", None, "x-tester: no")
+
+
+def entry_share(world):
+    connection = world.jvm.connect()
+    first = [world.ask("/rt/next", connection, x_user_id=f"user-{n}")["who"] for n in range(1000)]
+    again = [world.ask("/rt/next", connection, x_user_id=f"user-{n}")["who"] for n in range(0, 1000, 7)]
+    if first[::7] != again:
+        raise AssertionError("a user changed lanes")
+    if not 70 <= first.count("gray") <= 130:
+        raise AssertionError(f"{first.count('gray')} of 1000 users were coloured, 10 % was asked for")
+
+
+def no_crossed_answers(world, total=10_000, connections=20):
+    """Each request gets the answer to its own number, from its own lane, with its own tag."""
+    work, wrong = queue.Queue(), []
+    paths = ["/rt/next", "/feign", "/async", "/callable", "/deferred", "/future"]
+    kinds = [({}, "base", None), ({"x_mse_tag": "gray"}, "gray", "gray"), ({"x_mse_tag": "dev-7"}, "base", "dev-7")]
+    for n in range(total):
+        work.put((n, paths[n % len(paths)], *kinds[(n // len(paths)) % len(kinds)]))
+
+    def client():
+        connection = world.jvm.connect()
+        while len(wrong) < 10:
+            try:
+                n, path, headers, who, tag = work.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                answer = world.ask(f"{path}?n={n}", connection, **headers)
+                expect(answer, who, tag, path)
+                if not answer["path"].endswith(f"n={n}"):
+                    wrong.append(f"{path} n={n} got {answer['path']}")
+            except (AssertionError, OSError, http.client.HTTPException) as why:
+                wrong.append(f"{path} n={n}: {why}")
+                connection = world.jvm.connect()
+
+    crowd = [threading.Thread(target=client) for _ in range(connections)]
+    for one in crowd:
+        one.start()
+    for one in crowd:
+        one.join()
+    if wrong:
+        raise AssertionError("; ".join(wrong[:3]))
+
+
+def only_tagged(world):
+    """No copy without a tag: untagged calls get the framework's own error, or are served where the rules say so."""
+    status, _ = world.jvm.get("/rt/solo")
+    if status != 500 or "No instances available for solo" not in world.jvm.output():
+        raise AssertionError(f"/rt/solo answered {status}; expected Spring's own error")
+    expect(world.ask("/rt/solo", x_mse_tag="gray"), "gray", "gray", "solo, tagged")
+    expect(world.ask("/rt/open"), "gray", None, "open, untagged")
+
+
+def unknown_hosts(world):
+    """As soon as the rules name authorities, only those and the addresses of live lists get the tag."""
+    echo, named = world.other, bed.Echo("named")
+    expect(world.ask(f"/plain?url=http://{echo.authority}/", x_mse_tag="gray"), "other", "gray", "loopback")
+    world.rules.write(authorities=[named.authority])
+    path = f"/plain?url=http://{echo.authority}/"
+    bed.eventually("an unnamed host gets no tag", lambda: world.ask(path, x_mse_tag="gray")["tag"] is None)
+    expect(world.ask(f"/plain?url=http://{named.authority}/", x_mse_tag="gray"), "named", "gray", "named authority")
+    expect(world.ask("/rt/next", x_mse_tag="gray"), "gray", "gray", "address of a list")
+    redirect = f"/plain?url=http://{named.authority}/moved?to=http://{echo.authority}/"
+    expect(world.ask(redirect, x_mse_tag="gray"), "other", None, "redirected to an unnamed host")
+    world.rules.write()
+    bed.eventually("loopback is known again", lambda: world.ask(path, x_mse_tag="gray")["tag"] == "gray")
+
+
+def as_stock(world):
+    """Both copies are reached, with and without a tag, and no tag is on the wire."""
+    for headers in [{}, {"x_mse_tag": "gray"}]:
+        answers = [world.ask("/rt/next", **headers) for _ in range(12)]
+        if {a["who"] for a in answers} != {"base", "gray"} or {a["tag"] for a in answers} != {None}:
+            raise AssertionError(f"not as without the library: {[(a['who'], a['tag']) for a in answers]}")
+
+
+def looks_stock(world):
+    try:
+        as_stock(world)
+    except AssertionError:
+        return False
+    return True
+
+
+def switched(world):
+    """off and observe change nothing of what is sent or chosen; on brings the lanes back, in one process."""
+    for mode in ["off", "observe"]:
+        world.rules.write(mode=mode)
+        bed.eventually(f"mode {mode} acts", lambda: looks_stock(world))
+        as_stock(world)
+    world.rules.write(next_mode="observe")
+    bed.eventually("the lanes of the other services are back", lambda: tags(world, "/rt/solo") == {"gray"})
+    if len({world.ask("/rt/next")["who"] for _ in range(12)}) != 2:
+        raise AssertionError("the one service that is only observed was filtered")
+    world.rules.write()
+    bed.eventually("mode on acts", lambda: {world.ask("/rt/next")["who"] for _ in range(8)} == {"base"})
+    tagged(world)
+    untagged(world)
+
+
+def tags(world, path):
+    return {world.ask(path, x_mse_tag="gray")["tag"] for _ in range(4)}
+
+
+def listings(world):
+    """How many published lists the bridge holds, after a full collection."""
+    jcmd = f"{world.jvm.home}/bin/jcmd"
+    said = subprocess.run(
+        [jcmd, str(world.jvm.process.pid), "GC.class_histogram"], capture_output=True, text=True, check=True
+    ).stdout
+    found = re.search(r"\s(\d+)\s+\d+\s+java\.trilane\.SpringListing(?:\s|$)", said, re.M)
+    return int(found.group(1)) if found else 0
+
+
+def handles_stay_flat(world, calls=300):
+    """No cache and 1,000 instances: Spring makes a new list for every call, and it is known again."""
+    counts = []
+    for _ in range(3):
+        for n in range(calls):
+            if n % 2:
+                expect(world.ask("/rt/many", x_mse_tag="gray"), "gray", "gray", "many")
+            else:
+                expect(world.ask("/rt/many"), "base", None, "many")
+        counts.append(listings(world))
+    if counts[0] != counts[2] or not 1 <= counts[2] <= 4:
+        raise AssertionError(f"published lists after each {calls} calls: {counts}")

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Real Spring Boot programs with and without the library: `python3 run.py --library PATH [--boot 35,27,41]`."""
+
+import argparse
+import functools
+import os
+import sys
+import tempfile
+
+import bed
+import cases
+import clients
+
+# The JDKs that each version of Spring Boot is run on.
+VERSIONS = {"35": (17, 25), "27": (17,), "41": (25,)}
+MAIN = [
+    cases.tagged,
+    cases.untagged,
+    cases.unknown,
+    cases.malformed,
+    cases.own_header_of_the_caller,
+    cases.threads,
+    cases.clean_connection,
+    cases.failed_request,
+    cases.entry_header,
+    cases.entry_share,
+    cases.no_crossed_answers,
+    cases.only_tagged,
+    cases.unknown_hosts,
+    cases.switched,
+]
+
+
+def with_library(run, home, jar, library, rest_client):
+    with cases.World(home, jar, library, cases.Rules(), rest_client) as world:
+        for case in MAIN:
+            run(case.__name__, functools.partial(case, world))
+        run("no_complaint", functools.partial(no_complaint, world))
+
+
+def no_complaint(world):
+    """Every row that is expected in this version matched, and no hook failed."""
+    said = [line for line in world.jvm.output().splitlines() if "trilane:" in line]
+    bad = [line for line in said if "TRL-102" in line or "TRL-103" in line or "TRL-104" in line]
+    if bad or not said:
+        raise AssertionError("\n".join(bad) or "the library said nothing: it was not loaded")
+
+
+def stock(run, home, jar, rest_client):
+    with cases.World(home, jar, None, None, rest_client) as world:
+        run("stock_is_a_mixture", functools.partial(cases.as_stock, world))
+
+
+def many(run, home, jar, library):
+    """A thousand instances on addresses of their own, every tenth of them gray."""
+    base, gray = bed.Echo("base", "0.0.0.0"), bed.Echo("gray", "0.0.0.0")
+    with tempfile.NamedTemporaryFile("w", suffix=".properties") as more:
+        prefix = cases.SIMPLE[2:] + "many"
+        for at in range(1000):
+            echo = base if at % 10 else gray
+            more.write(f"{prefix}[{at}].uri=http://127.0.{1 + at // 250}.{1 + at % 250}:{echo.port}\n")
+            if echo is gray:
+                more.write(f"{prefix}[{at}].metadata.[alicloud.service.tag]=gray\n")
+        more.flush()
+        extra = [f"--spring.config.additional-location=file:{more.name}", "--spring.cloud.loadbalancer.cache.enabled=false"]
+        with cases.World(home, jar, library, cases.Rules(), False, extra) as world:
+            run("handles_stay_flat", functools.partial(cases.handles_stay_flat, world))
+
+
+def virtual_threads(run, home, jar, library):
+    extra = ["--spring.threads.virtual.enabled=true"]
+    with cases.World(home, jar, library, cases.Rules(), True, extra) as world:
+        for case in [cases.tagged, cases.threads, cases.clean_connection]:
+            run("virtual_" + case.__name__, functools.partial(case, world))
+        run("virtual_no_crossed_answers", functools.partial(cases.no_crossed_answers, world, 2000))
+
+
+def spring(all_cases, boot, jdk, home, jar, library):
+    label = f"boot {boot[0]}.{boot[1]} jdk {jdk}: "
+
+    def run(name, body):
+        all_cases.run(label + name.replace("_", " "), body)
+
+    def part(body, *arguments):
+        try:
+            body(run, home, jar, *arguments)
+        except RuntimeError as why:
+
+            def failed(reason=why):
+                raise reason
+
+            run(body.__name__ + " starts", failed)
+
+    rest_client = boot != "27"
+    part(with_library, library, rest_client)
+    if boot == "35" and jdk == 17:
+        part(stock, rest_client)
+        part(many, library)
+    if boot == "35" and jdk == 25:
+        part(virtual_threads, library)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--library", default=os.path.join(bed.HERE, "../../../dist/libtrilane.so"))
+    parser.add_argument("--boot", default="35,27,41", help="versions, or `none`")
+    parser.add_argument("--jdk", help="only this one")
+    parser.add_argument("--clients", default="old,mid,new", help="ages of the HTTP clients, or `none`")
+    options = parser.parse_args()
+    library = os.path.abspath(options.library)
+    if not os.path.exists(library):
+        sys.exit(f"no library at {library}: build it first (make build), or name it with --library")
+    boots = [b for b in options.boot.split(",") if b != "none"]
+    ages = [a for a in options.clients.split(",") if a != "none"]
+    if not os.environ.get(bed.INSIDE):
+        for boot in boots:
+            bed.build("boot" + boot, "app.jar")
+        for age in ages:
+            clients.build(age)
+    bed.enter_namespace()
+    all_cases, homes = bed.Cases(), bed.jdk_homes()
+    for boot in boots:
+        jar = bed.build("boot" + boot, "app.jar")
+        for jdk in [int(options.jdk)] if options.jdk else VERSIONS[boot]:
+            if jar is None:
+                all_cases.skip(f"boot {boot} jdk {jdk}", "the program could not be built (see above)")
+            elif jdk not in homes:
+                all_cases.skip(f"boot {boot} jdk {jdk}", "that JDK is not installed under /usr/lib/jvm")
+            else:
+                spring(all_cases, boot, jdk, homes[jdk], jar, library)
+    for age in ages:
+        clients.run(all_cases, age, homes, library)
+    sys.exit(all_cases.close())
+
+
+if __name__ == "__main__":
+    main()
