@@ -4,20 +4,9 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
-)
 
-var (
-	wovenLock sync.Mutex
-	woven     []string
+	"github.com/trilane/trilane/bindings-go/internal/woven"
 )
-
-// Woven notes, from an initialiser, that an aspect was put into a library.
-func Woven(what string) {
-	wovenLock.Lock()
-	defer wovenLock.Unlock()
-	woven = append(woven, what)
-}
 
 // carriers are libraries that carry requests and for which there is no aspect yet, by module path.
 var carriers = []string{
@@ -34,22 +23,20 @@ var carriers = []string{
 
 // report says which aspects are in this program and which libraries are in it without one.
 func report() string {
-	wovenLock.Lock()
-	defer wovenLock.Unlock()
-	slices.Sort(woven)
-	text := strings.Join(woven, ", ")
+	active := woven.List()
+	text := strings.Join(active, ", ")
 	if text == "" {
 		text = "none"
 	} else {
 		text += " active"
 	}
-	if without := unwoven(); len(without) > 0 {
+	if without := unwoven(active); len(without) > 0 {
 		text += "; seen without an aspect: " + strings.Join(without, ", ")
 	}
 	return text
 }
 
-func unwoven() []string {
+func unwoven(active []string) []string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return nil
@@ -59,7 +46,7 @@ func unwoven() []string {
 		if slices.Contains(carriers, m.Path) {
 			found = append(found, m.Path)
 		}
-		if m.Path == "google.golang.org/grpc" && !slices.ContainsFunc(woven, isGRPC) {
+		if m.Path == "google.golang.org/grpc" && !slices.ContainsFunc(active, isGRPC) {
 			found = append(found, m.Path)
 		}
 	}

@@ -245,6 +245,29 @@ func (e *Engine) Route(list uint64, tag uint16, key, entropy uint64, stamp uint3
 		C.uint64_t(entropy), C.uint32_t(stamp))))
 }
 
+// Health sets the one health bit of an instance.
+func (e *Engine) Health(list uint64, index uint32, healthy bool) {
+	C.trilane_list_health(e.c, C.uint64_t(list), C.uint32_t(index), C.bool(healthy))
+}
+
+// Subset lists the usable instances of a subset, and the stamp that they belong to.
+func (e *Engine) Subset(list uint64, subset uint16) ([]uint32, uint32) {
+	var stamp C.uint32_t
+	var n C.size_t
+	out := make([]uint32, 16)
+	for {
+		status := C.trilane_subset(e.c, C.uint64_t(list), C.uint32_t(subset), (*C.uint32_t)(unsafe.Pointer(&out[0])),
+			C.size_t(len(out)), &n, &stamp)
+		if status != C.TRILANE_STATUS_OK {
+			return nil, 0
+		}
+		if int(n) <= len(out) {
+			return out[:n], uint32(stamp)
+		}
+		out = make([]uint32, n)
+	}
+}
+
 // Explain says how a tag is decided, as JSON.
 func (e *Engine) Explain(list uint64, tag string, entropy uint64) string {
 	p, n := chars(tag)

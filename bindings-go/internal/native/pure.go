@@ -146,6 +146,12 @@ func (e *Engine) Log(level Level, code, key, msg string) {
 	fmt.Fprintf(os.Stderr, "trilane: %s code=%s key=%s msg=%q\n", level, code, key, msg)
 }
 
+// Health has nothing to set.
+func (e *Engine) Health(uint64, uint32, bool) {}
+
+// Subset is empty.
+func (e *Engine) Subset(uint64, uint16) ([]uint32, uint32) { return nil, 0 }
+
 // Explain has nothing to say.
 func (e *Engine) Explain(uint64, string, uint64) string { return "{}" }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/trilane/trilane/bindings-go/internal/httpout"
 	"github.com/trilane/trilane/bindings-go/internal/native"
 	"github.com/trilane/trilane/bindings-go/internal/scope"
-	"github.com/trilane/trilane/bindings-go/weave"
+	"github.com/trilane/trilane/bindings-go/internal/woven"
 )
 
 //go:linkname enter __trilane_http_enter
@@ -36,9 +36,9 @@ var clientWoven bool
 
 func init() {
 	if serverWoven {
-		weave.Woven("net/http server")
+		woven.Note("net/http server")
 	}
 	if clientWoven {
-		weave.Woven("net/http client")
+		woven.Note("net/http client")
 	}
 }

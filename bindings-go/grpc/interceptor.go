@@ -1,0 +1,113 @@
+// Package trilanegrpc keeps the lane through gRPC: interceptors carry the tag on both sides, and Resolvers sends the
+// calls of a channel to a target that the rules name to instances of their lane.
+package trilanegrpc
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	trilane "github.com/trilane/trilane/bindings-go"
+	"github.com/trilane/trilane/bindings-go/internal/flow"
+	"github.com/trilane/trilane/bindings-go/internal/native"
+	"github.com/trilane/trilane/bindings-go/internal/scope"
+	"github.com/trilane/trilane/bindings-go/internal/woven"
+)
+
+// Woven is called by woven code, so that the start line can say what was woven.
+func Woven(side string) {
+	woven.Note("grpc " + side)
+}
+
+// ServerOptions are for grpc.NewServer.
+func ServerOptions() []grpc.ServerOption {
+	trilane.Start()
+	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(UnaryServer), grpc.ChainStreamInterceptor(StreamServer)}
+}
+
+// DialOptions are for grpc.NewClient.
+func DialOptions() []grpc.DialOption {
+	trilane.Start()
+	return []grpc.DialOption{
+		grpc.WithChainUnaryInterceptor(UnaryClient), grpc.WithChainStreamInterceptor(StreamClient), Resolvers(),
+	}
+}
+
+func enter(ctx context.Context) (context.Context, *scope.Scope) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	s := flow.In(native.Default(), native.HTTP, md, flow.Lower)
+	return scope.Enter(ctx, s), s
+}
+
+// UnaryServer finds the tag of a call; it always sets or clears.
+func UnaryServer(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	ctx, s := enter(ctx)
+	defer scope.Leave(s)
+	return next(ctx, req)
+}
+
+type serverStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *serverStream) Context() context.Context { return s.ctx }
+
+// StreamServer finds the tag of a stream; it always sets or clears.
+func StreamServer(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	ctx, s := enter(stream.Context())
+	defer scope.Leave(s)
+	return next(srv, &serverStream{stream, ctx})
+}
+
+// authorityOf is what a channel dials: the endpoint of its target.
+func authorityOf(cc *grpc.ClientConn) string {
+	target := cc.CanonicalTarget()
+	if _, rest, ok := strings.Cut(target, "://"); ok {
+		_, target, _ = strings.Cut(rest, "/")
+	}
+	return target
+}
+
+// leave prepares the context of an outgoing call. What the application itself put into the metadata stays and steers.
+func leave(ctx context.Context, cc *grpc.ClientConn) context.Context {
+	e := native.Default()
+	if e == nil {
+		return ctx
+	}
+	s := scope.Of(ctx)
+	md, _ := metadata.FromOutgoingContext(ctx)
+	if own := md.Get(flow.Carrier); len(own) > 0 {
+		return scope.With(ctx, flow.Steer(e, own[0], s))
+	}
+	ctx = scope.With(ctx, s) // the picker may ask from another goroutine
+	if s == nil || !flow.Known(e, authorityOf(cc)) {
+		return ctx
+	}
+	if md == nil {
+		md = metadata.MD{}
+	}
+	for _, name := range flow.Writes(e, native.HTTP) {
+		if len(md.Get(name)) == 0 {
+			md.Set(name, s.Tag)
+		}
+	}
+	if old := md.Get("baggage"); len(old) > 0 {
+		md.Set("baggage", flow.Baggage(e, old, s.Tag))
+	}
+	return metadata.NewOutgoingContext(ctx, md)
+}
+
+// UnaryClient marks a call with the tag of the request that makes it.
+func UnaryClient(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, next grpc.UnaryInvoker,
+	options ...grpc.CallOption) error {
+	return next(leave(ctx, cc), method, req, reply, cc, options...)
+}
+
+// StreamClient marks a stream with the tag of the request that makes it.
+func StreamClient(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, next grpc.Streamer,
+	options ...grpc.CallOption) (grpc.ClientStream, error) {
+	return next(leave(ctx, cc), desc, cc, method, options...)
+}
