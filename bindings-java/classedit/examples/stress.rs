@@ -27,11 +27,13 @@ fn jars(path: &Path, found: &mut Vec<String>) {
 }
 
 fn print(what: &str, totals: &Totals, outcome: &Outcome) -> usize {
-    let Totals { classes, methods, refused, without_args, reasons } = totals;
+    let Totals { classes, methods, refused, without_args, reasons, time } = totals;
     let Outcome { linked, unlinkable, errors } = outcome;
     errors.iter().take(100).for_each(|e| println!("error: {e}"));
     reasons.iter().for_each(|r| println!("  {r}"));
-    println!("{what}: linked={linked} unlinkable={unlinkable} finally-without-arguments={without_args}");
+    println!(
+        "{what}: linked={linked} unlinkable={unlinkable} finally-without-arguments={without_args} editing={time:?}"
+    );
     println!("stress: classes={classes} methods={methods} refused={refused} errors={}", errors.len());
     errors.len()
 }

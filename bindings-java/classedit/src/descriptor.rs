@@ -91,21 +91,26 @@ impl<'a> MethodType<'a> {
 
 /// Does the insertion name this method?
 pub(crate) fn matches(insertion: &Insertion, name: &[u8], descriptor: &[u8]) -> bool {
-    if modified_utf8(insertion.method) != name {
+    if !same(insertion.method, name) {
         return false;
     }
     let parts = descriptor.iter().rposition(|b| *b == b')').map(|at| &descriptor[..=at]);
     match &insertion.params {
         ParamMatch::Any => true,
-        ParamMatch::Exact(text) => parts == Some(&modified_utf8(text)),
+        ParamMatch::Exact(text) => parts.is_some_and(|p| same(text, p)),
         ParamMatch::At(list) => {
             let Ok(parsed) = MethodType::parse(descriptor, true) else {
                 return false;
             };
-            list.iter()
-                .all(|(index, wanted)| parsed.params.get(*index).is_some_and(|p| p.descriptor == modified_utf8(wanted)))
+            list.iter().all(|(index, wanted)| parsed.params.get(*index).is_some_and(|p| same(wanted, p.descriptor)))
         }
     }
+}
+
+/// Is `bytes` how a class file spells `text`? Plain text is compared without a copy.
+fn same(text: &str, bytes: &[u8]) -> bool {
+    let plain = text.bytes().all(|b| matches!(b, 1..=0x7F));
+    if plain { text.as_bytes() == bytes } else { modified_utf8(text) == bytes }
 }
 
 /// A Java string as class files spell it: NUL as two bytes, surrogates one by one.

@@ -1,8 +1,10 @@
 //! Edits every method of many classes, and has a JVM link the result and the original.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use trilane_classedit::Arg::{Param, This};
 use trilane_classedit::{Arg, Edited, Insertion, MethodInfo, Op, ParamMatch, class_name, edit, methods};
@@ -35,6 +37,8 @@ pub struct Totals {
     pub reasons: Vec<String>,
     /// Finally without arguments, since a parameter is assigned.
     pub without_args: usize,
+    /// Spent on `edit`, with the attempts that were refused.
+    pub time: Duration,
 }
 
 /// Reads what `Stress extract` wrote.
@@ -132,6 +136,7 @@ fn edit_all(class: &Class, rows: Rows, totals: &mut Totals) -> Option<Edited> {
     let insertion =
         |(op, bridge_method, m, n): (Op, &'static str, &'_ MethodInfo, usize)| (op, bridge_method, m.name.clone(), n);
     let with_code: Vec<_> = (0..list.len()).filter(|n| list[*n].has_code).collect();
+    let spent = Cell::new(Duration::ZERO);
     let run = |wanted: &[(usize, bool)]| {
         let ops: Vec<_> = wanted.iter().flat_map(|(n, passed)| make(*n, *passed)).map(insertion).collect();
         let insertions: Vec<_> = ops
@@ -144,7 +149,10 @@ fn edit_all(class: &Class, rows: Rows, totals: &mut Totals) -> Option<Edited> {
                 bridge_method,
             })
             .collect();
-        edit(&class.bytes, &insertions)
+        let start = Instant::now();
+        let result = edit(&class.bytes, &insertions);
+        spent.set(spent.get() + start.elapsed());
+        result
     };
     let mut wanted: Vec<_> = with_code.iter().map(|n| (*n, true)).collect();
     let mut edited = run(&wanted);
@@ -165,6 +173,7 @@ fn edit_all(class: &Class, rows: Rows, totals: &mut Totals) -> Option<Edited> {
         }
         edited = run(&wanted);
     }
+    totals.time += spent.get();
     match edited {
         Ok(Some(edited)) => {
             totals.classes += 1;
