@@ -5,6 +5,7 @@ pub mod asm;
 pub mod stress;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,7 +46,8 @@ impl Jdk {
         let path = env::var_os("PATH").unwrap_or_default();
         let found = home.into_iter().chain(env::split_paths(&path)).find(|bin| bin.join("javac").is_file());
         if found.is_none() {
-            println!("skipped: no javac");
+            // Past the test harness, which shows what a passing test prints to nobody.
+            let _ = writeln!(std::io::stderr(), "skipped: no javac");
         }
         found.map(|bin| Self { bin })
     }
