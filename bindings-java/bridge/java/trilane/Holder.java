@@ -10,6 +10,8 @@ final class Holder {
     Object own;
     /** The timer task at the head of the queue of this timer's thread. */
     Object timerTask;
+    /** What {@link JdkUrlConnection} takes back when the headers are on the wire. */
+    Object urlConnection;
     /** How many calls of java.net.http's send are on this thread's stack. */
     int sending;
     /** What a Dubbo directory knew when it left the choice to Dubbo's routers first. */

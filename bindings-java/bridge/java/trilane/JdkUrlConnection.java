@@ -23,10 +23,62 @@ public final class JdkUrlConnection {
             }
             Scope scope = Outbound.towards(HEADERS.get(headers, "Host"));
             if (scope != null) {
+                Holder holder = Trilane.holder();
+                holder.urlConnection = new Before(headers, (Before) holder.urlConnection);
                 Outbound.write(scope, HEADERS, headers);
             }
         } catch (Throwable cause) {
             Trilane.failed("jdk-url-connection", cause);
+        }
+    }
+
+    /** The end of it: the connection uses the same headers for the next hop, which may lead anywhere. */
+    public static void written(Object headers) {
+        Holder holder = Trilane.holderOrNull();
+        if (holder == null || holder.urlConnection == null) {
+            return;
+        }
+        Before before = (Before) holder.urlConnection;
+        if (before.headers != headers) {
+            return;
+        }
+        holder.urlConnection = before.outer;
+        try {
+            before.restore();
+        } catch (Throwable cause) {
+            Trilane.failed("jdk-url-connection", cause);
+        }
+    }
+
+    /** The values that our carriers had before we wrote them. */
+    private static final class Before {
+        final Object headers;
+        final Before outer;
+        private final String[] names;
+        private final String[] values;
+
+        Before(Object headers, Before outer) throws Throwable {
+            this.headers = headers;
+            this.outer = outer;
+            this.names = Outbound.names();
+            this.values = new String[names.length + 1];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = HEADERS.get(headers, name(i));
+            }
+        }
+
+        private String name(int at) {
+            return at < names.length ? names[at] : Outbound.BAGGAGE;
+        }
+
+        void restore() throws Throwable {
+            for (int i = 0; i < values.length; i++) {
+                if (values[i] == null) {
+                    HEADERS.remove(headers, name(i));
+                } else {
+                    HEADERS.set(headers, name(i), values[i]);
+                }
+            }
         }
     }
 
@@ -48,6 +100,10 @@ public final class JdkUrlConnection {
             handles(headers)[1].invokeExact(headers, name, value);
         }
 
+        void remove(Object headers, String name) throws Throwable {
+            handles(headers)[3].invokeExact(headers, name);
+        }
+
         private MethodHandle[] handles(Object headers) throws Throwable {
             MethodHandle[] found = handles;
             if (found == null) {
@@ -61,6 +117,8 @@ public final class JdkUrlConnection {
                             .asType(MethodType.methodType(void.class, Object.class, String.class, String.class)),
                     lookup.findVirtual(type, "getKey", MethodType.methodType(String.class, int.class))
                             .asType(MethodType.methodType(String.class, Object.class, int.class)),
+                    lookup.findVirtual(type, "remove", MethodType.methodType(void.class, String.class))
+                            .asType(MethodType.methodType(void.class, Object.class, String.class)),
                 };
                 handles = found;
             }
