@@ -7,6 +7,7 @@ use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use trilane_lane::tag::TagId;
 use trilane_sources::Read;
 
 /// A changed file is seen within this time and the time of compiling it.
@@ -96,11 +97,18 @@ impl Engine {
         for id in self.live_lists() {
             let Some(published) = self.lists.get(id) else { continue };
             let Some(published) = published.as_ref() else { continue };
-            if published.failed.swap(false, Ordering::Relaxed) {
+            let noted = published.failed.swap(0, Ordering::Relaxed);
+            if noted != 0 {
                 let name = published.list.names().first().map_or("?", |n| n);
-                let untagged = self.explain(id, b"", 0, 0);
-                let why =
-                    format!("a request to `{name}` found no instance that may serve it; untagged ones: {untagged}");
+                let tag = TagId((noted - 1) as u16);
+                let text = match tag {
+                    TagId::UNKNOWN => "a-tag-that-nobody-named".into(),
+                    tag => self.tag_name(tag).unwrap_or_default(),
+                };
+                let how = self.explain(id, text.as_bytes(), 0, 0);
+                let asked =
+                    if text.is_empty() { "an untagged request".into() } else { format!("a request of lane `{text}`") };
+                let why = format!("{asked} to `{name}` found no instance that may serve it: {how}");
                 self.log(Level::Warn, "TRL-301", name, &why);
             }
         }

@@ -2,9 +2,10 @@
 
 use arc_swap::{ArcSwapOption, Guard};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use trilane_lane::list::List;
+use trilane_lane::tag::TagId;
 
 const CHUNK: usize = 256;
 const CHUNKS: usize = 256;
@@ -13,8 +14,9 @@ const CHUNKS: usize = 256;
 pub(crate) struct Published {
     pub id: u64,
     pub list: List,
-    /// A request found nothing here; the ctl thread says so, since a decision does not log.
-    pub failed: AtomicBool,
+    /// The tag, plus one, of the last request that found nothing here: the ctl thread says so, since a decision does
+    /// not log. 0: none.
+    pub failed: AtomicU32,
 }
 
 type Slot = ArcSwapOption<Published>;
@@ -97,7 +99,7 @@ impl Lists {
     fn put(&self, desk: &mut Desk, id: u64, list: Option<List>) {
         let at = id as u32 as usize - 1;
         let chunk = self.chunks[at / CHUNK].get_or_init(|| (0..CHUNK).map(|_| Slot::empty()).collect());
-        let new = list.map(|list| Arc::new(Published { id, list, failed: AtomicBool::new(false) }));
+        let new = list.map(|list| Arc::new(Published { id, list, failed: AtomicU32::new(0) }));
         desk.retired.extend(chunk[at % CHUNK].swap(new));
         // A count of one means that no reader holds it and, since it is out of its slot, none can.
         desk.retired.retain(|old| Arc::strong_count(old) > 1);
@@ -113,9 +115,10 @@ impl Desk {
 }
 
 impl Published {
-    pub fn note_failure(&self) {
-        if !self.failed.load(Ordering::Relaxed) {
-            self.failed.store(true, Ordering::Relaxed);
+    pub fn note_failure(&self, tag: TagId) {
+        let noted = u32::from(tag.0) + 1;
+        if self.failed.load(Ordering::Relaxed) != noted {
+            self.failed.store(noted, Ordering::Relaxed);
         }
     }
 }

@@ -49,7 +49,7 @@ impl Engine {
         let decision = route(&published.list, tag, entropy);
         self.counts.add(counter(decision.case));
         if decision.case == Case::Fail {
-            published.note_failure();
+            published.note_failure(tag);
         }
         let observe = if published.list.mode() == Mode::Observe { OBSERVE } else { 0 };
         pack(&decision) | observe
