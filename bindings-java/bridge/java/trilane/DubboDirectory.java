@@ -88,7 +88,7 @@ final class DubboDirectory extends WeakReference<Object> {
             before.retire(after.listing);
         }
         if (after.way == DubboRules.DUBBO && (before == null || before.way != DubboRules.DUBBO)) {
-            Native.log(1, "TRL-121", DubboNames.service(directory),
+            Native.log(1, "TRL-310", DubboNames.service(directory),
                     "a dynamic tag rule of Dubbo's is in force: Dubbo routes these calls, not the lanes");
         }
         return after;

@@ -1,0 +1,186 @@
+"""The versions, protocols and JVMs that are tried, and how a program of each is started."""
+
+import base64
+import os
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parents[1]
+READY_SECONDS = 120
+SMALL = ["-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+OPENS = ["--add-opens=java.base/java.lang=ALL-UNNAMED"]
+ALL_OPENS = OPENS + ["--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base/java.math=ALL-UNNAMED"]
+
+
+class Bed:
+    """One version of Dubbo with one protocol on one JDK."""
+
+    def __init__(self, folder, protocol, jdk=None, flags=()):
+        self.folder = folder
+        self.protocol = protocol
+        self.jdk = jdk
+        self.flags = list(flags)
+
+    def java(self):
+        """The `java` to use; None where this machine has no such JDK."""
+        if self.jdk is None:
+            return shutil.which("java")
+        homes = sorted(Path("/usr/lib/jvm").glob(f"*{self.jdk}*/bin/java"))
+        named = os.environ.get(f"JAVA_HOME_{self.jdk}")
+        if named:
+            homes.insert(0, Path(named) / "bin/java")
+        return str(homes[0]) if homes else None
+
+
+BEDS = {
+    "33-tri": Bed("dubbo33", "tri"),
+    "33-dubbo": Bed("dubbo33", "dubbo"),
+    "33-tri-jdk25": Bed("dubbo33", "tri", "25"),
+    "32-tri": Bed("dubbo32", "tri", flags=OPENS),
+    "32-dubbo-jdk25": Bed("dubbo32", "dubbo", "25", OPENS),
+    "27": Bed("dubbo27", "dubbo", flags=ALL_OPENS),
+    "27-jdk25": Bed("dubbo27", "dubbo", "25", ALL_OPENS),
+}
+
+
+def build(names):
+    """Packages what the beds need; offline if that is enough."""
+    for folder in sorted({"zookeeper"} | {BEDS[name].folder for name in names}):
+        target = HERE / folder / "target"
+        sources = [HERE / folder / "pom.xml", *(HERE / folder).glob("src/**/*.java"), *HERE.glob("src/**/*.java")]
+        jar = target / f"{folder}.jar"
+        if jar.exists() and (target / "lib").exists() and all(s.stat().st_mtime < jar.stat().st_mtime for s in sources):
+            continue
+        print(f"     packaging {folder}", flush=True)
+        command = ["mvn", "-q", "-B", "package"]
+        if subprocess.run([*command, "-o"], cwd=HERE / folder, capture_output=True).returncode:
+            subprocess.run(command, cwd=HERE / folder, check=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("0.0.0.0", 0))
+        return probe.getsockname()[1]
+
+
+class Program:
+    """A JVM of the test: started by it, watched by it, ended by it."""
+
+    def __init__(self, name, command, environment, folder):
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self.lines = queue.Queue()
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log.open("ab"), env=environment, text=True
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            if line.startswith(("READY", "DONE")):
+                self.lines.put(line.split(" ", 1)[1].strip())
+        self.lines.put(None)
+
+    def ready(self):
+        """Waits for the program's own word; gives what follows it."""
+        try:
+            said = self.lines.get(timeout=READY_SECONDS)
+        except queue.Empty:
+            said = None
+        if said is None:
+            raise RuntimeError(f"{self.name} did not become ready; the end of its log:\n{self.tail()}")
+        return said
+
+    def tail(self):
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.kill()
+
+
+class ZooKeeper(Program):
+    """The registry; takes orders on its stdin."""
+
+    def __init__(self, folder):
+        lib = HERE / "zookeeper/target"
+        data = folder / "zookeeper"
+        data.mkdir()
+        command = ["java", *SMALL, "-cp", f"{lib}/zookeeper.jar:{lib}/lib/*", "it.ZooKeeperServer", str(data)]
+        super().__init__("zookeeper", command, clean_environment(), folder)
+        self.port = int(self.ready())
+
+    def order(self, *words):
+        self.process.stdin.write(" ".join(words) + "\n")
+        self.process.stdin.flush()
+        return self.ready()
+
+    def put(self, path, text):
+        self.order("put", path, base64.b64encode(text.encode()).decode())
+
+    def delete(self, path):
+        self.order("delete", path)
+
+    def children(self, path):
+        return self.order("list", path).split()
+
+
+class Node(Program):
+    """A provider, a consumer, or both."""
+
+    def __init__(self, bed, folder, name, library=None, tag="", rules=None, **properties):
+        self.bed = bed
+        environment = clean_environment()
+        if tag:
+            environment["ALICLOUD_SERVICE_TAG"] = tag
+        home = folder / f"home-{name}"
+        home.mkdir(exist_ok=True)
+        options = [f"-agentpath:{library}"] if library else []
+        if rules:
+            options.append(f"-Dtrilane.rules={rules}")
+        if "port" in properties:
+            properties["protocol"] = bed.protocol
+        options += [f"-D{key}={value}" for key, value in properties.items()]
+        lib = HERE / bed.folder / "target"
+        super().__init__(
+            name,
+            [
+                bed.java(), *SMALL, *bed.flags, *options, f"-Dname={name}", f"-Duser.home={home}",
+                "-Ddubbo.application.qos-enable=false", "-Ddubbo.qos.enable=false",
+                "-Ddubbo.registry.timeout=30000", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+                "-cp", f"{lib}/{bed.folder}.jar:{lib}/lib/*", "it.Node",
+            ],
+            environment,
+            folder,
+        )  # fmt: skip
+        self.http = 0
+
+    def ready(self):
+        self.http = int(super().ready())
+
+    def get(self, path="/chain", **headers):
+        """Status and body of a request to the program's web server."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}")
+        for key, value in headers.items():
+            request.add_header(key.replace("_", "-"), value)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as answer:
+            return answer.code, answer.read().decode()
+
+
+def clean_environment():
+    mine = ("TRILANE", "ALICLOUD", "MSE", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "OTEL_")
+    return {key: value for key, value in os.environ.items() if not key.startswith(mine)}

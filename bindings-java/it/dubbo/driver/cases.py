@@ -1,0 +1,286 @@
+"""What must hold, case by case, on one bed."""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import unquote
+
+from driver.beds import BEDS, Node, ZooKeeper, free_port
+
+NOTICE_SECONDS = 60
+
+
+class Results:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def say(self, word, bed, what, detail=""):
+        print(f"{word:4} {bed}: {what}{': ' + detail if detail else ''}", flush=True)
+
+    def check(self, bed, what, ok, detail=""):
+        if ok:
+            self.passed += 1
+            self.say("ok", bed, what)
+        else:
+            self.failed += 1
+            self.say("FAIL", bed, what, detail)
+
+
+class Topology:
+    """front -> a{base,gray} -> c{base,gray} over one registry, and two more fronts beside it."""
+
+    def __init__(self, name, library, folder):
+        self.bed = BEDS[name]
+        self.library = library
+        self.folder = folder
+        self.rules = folder / "lanes.yaml"
+        self.ports = {}
+        self.programs = {}
+        self.zookeeper = ZooKeeper(folder)
+        self.registry = f"zookeeper://127.0.0.1:{self.zookeeper.port}"
+
+    def node(self, name, **more):
+        program = Node(self.bed, self.folder, name, registry=self.registry, **more)
+        self.programs[name] = program
+        return program
+
+    def provider(self, service, copy):
+        """A copy of service `a` or `c`."""
+        name = f"{service}-{copy}"
+        port = self.ports.setdefault(name, free_port())
+        more = {"next": "c"} if service == "a" else {}
+        tag = "" if copy == "base" else copy
+        return self.node(name, library=self.library, tag=tag, app=service, group=service, port=port, **more)
+
+    def rule_file(self, text):
+        fresh = self.rules.with_suffix(".new")
+        fresh.write_text("apiVersion: trilane/v1\n" + text)
+        fresh.replace(self.rules)
+
+    def start(self):
+        for copy in ("base", "gray"):
+            self.provider("c", copy)
+        for name in ("c-base", "c-gray"):
+            self.programs[name].ready()
+        for copy in ("base", "gray"):
+            self.provider("a", copy)
+        for name in ("a-base", "a-gray"):
+            self.programs[name].ready()
+        self.rule_file("mode: on\n")
+        self.node("front", library=self.library, rules=self.rules, next="a", http=1)
+        self.node("stock", next="a", http=1)
+        # Without a registry nothing but the rule file and the addresses themselves can say who is gray.
+        gray = f"{self.bed.protocol}://127.0.0.1:{self.ports['c-gray']}?dubbo.tag=gray"
+        base = f"{self.bed.protocol}://127.0.0.1:{self.ports['c-base']}"
+        self.node("direct", library=self.library, next="c", http=1, url=f"{base};{gray}")
+        for name in ("front", "stock", "direct"):
+            self.programs[name].ready()
+
+    def stop(self):
+        for program in [*self.programs.values(), self.zookeeper]:
+            program.stop()
+
+    def said(self, name, text):
+        return text in self.programs[name].log.read_text(errors="replace")
+
+
+def answers(program, times, path="/chain", **headers):
+    """The different answers to so many equal requests."""
+    return sorted({program.get(path, **headers)[1] for _ in range(times)})
+
+
+def until(program, wanted, path="/chain", **headers):
+    """Asks until the answer is the wanted one; gives how many requests failed on the way, None if it never comes."""
+    failed = 0
+    end = time.monotonic() + NOTICE_SECONDS
+    while time.monotonic() < end:
+        status, body = program.get(path, **headers)
+        if body == wanted:
+            return failed
+        failed += status != 200
+        time.sleep(0.1)  # between two looks at the outside world; there is no event to wait for
+    return None
+
+
+def run(name, library, keep, results):
+    bed = BEDS[name]
+    if bed.java() is None:
+        results.skipped += 1
+        results.say("skip", name, f"skipped: no JDK {bed.jdk} here (JAVA_HOME_{bed.jdk} names one)")
+        return
+    folder = Path(tempfile.mkdtemp(prefix=f"trilane-dubbo-{name}-"))
+    topology = Topology(name, library, folder)
+    try:
+        topology.start()
+        check = lambda what, ok, detail="": results.check(name, what, ok, detail)  # noqa: E731
+        for case in (lanes, registered, steered, direct, decided, modes, rules, killed):
+            case(topology, check)
+    except Exception as error:  # a bed that cannot be run is a failure, and the others are still tried
+        results.check(name, "runs", False, str(error))
+    finally:
+        topology.stop()
+        if keep:
+            shutil.copytree(folder, keep / name, dirs_exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def lanes(topology, check):
+    front, stock = topology.programs["front"], topology.programs["stock"]
+    for tag, first, second in (("gray", "a-gray > c-gray", "gray"), ("", "a-base > c-base", "base")):
+        late = until(front, first, x_mse_tag=tag)
+        check(f"a request with tag '{tag}' finds its lane", late is not None, str(answers(front, 1, x_mse_tag=tag)))
+        got = answers(front, 20, x_mse_tag=tag)
+        check(f"20 requests with tag '{tag}' meet {second} copies only", got == [first], str(got))
+    got = answers(front, 10, x_mse_tag="blue")
+    check("a lane that is not there falls back to the baseline", got == ["a-base > c-base"], str(got))
+    got = answers(front, 10, "/later", x_mse_tag="gray")
+    check("an asynchronous service keeps the lane on another thread", got == ["a-gray > c-gray"], str(got))
+    mixed = [front.get(x_mse_tag=tag)[1] for tag in ("gray", "", "blue") * 10]
+    expected = ["a-gray > c-gray", "a-base > c-base", "a-base > c-base"] * 10
+    check("threads that carried a tag are clean for the next request", mixed == expected, str(sorted(set(mixed))))
+    got = answers(stock, 20, x_mse_tag="gray")
+    check("a consumer without the library never meets a gray copy", got == ["a-base > c-base"], str(got))
+
+
+def registered(topology, check):
+    """What the registry holds is what consumers without the library go by."""
+    zookeeper, ports = topology.zookeeper, topology.ports
+    urls = [unquote(url) for url in zookeeper.children("/dubbo/it.Chain/providers")]
+    for name, wanted in (("a-gray", True), ("a-base", False)):
+        mine = [url for url in urls if f":{ports[name]}/" in url]
+        held = ["dubbo.tag=gray" in url and "alicloud.service.tag=gray" in url for url in mine]
+        any_tag = any("tag=" in url for url in mine)
+        ok = bool(mine) and (all(held) if wanted else not any_tag)
+        check(f"{name}: {'both keys' if wanted else 'no tag'} in the registered address", ok, str(mine))
+    instances = zookeeper.children("/services/a")
+    if not instances:
+        return  # 2.7 registers no instances of applications
+    for name, wanted in (("a-gray", True), ("a-base", False)):
+        mine = [zookeeper.order("get", f"/services/a/{at}") for at in instances if at.endswith(f":{ports[name]}")]
+        held = ['"alicloud.service.tag":"gray"' in data.replace(" ", "") for data in mine]
+        check(f"{name}: {'the' if wanted else 'no'} tag in the registered instance", held == [wanted], str(mine))
+
+
+def decided(topology, check):
+    """Decisions that Dubbo's own tag router cannot make."""
+    front = topology.programs["front"]
+    topology.rule_file("lanes: [{tag: gray}, {tag: dev-x, fallback: gray}]\n")
+    late = until(front, "a-gray > c-base", x_mse_tag="dev-x")
+    got = answers(front, 10, x_mse_tag="dev-x")
+    check("a lane falls back to the lane that the rules name", late is not None and got == ["a-gray > c-base"], str(got))
+    for service in ("a", "it.Chain", "a/it.Chain"):
+        topology.rule_file(f"services: [{{name: {service}, fallback: {{noinstances: none}}}}]\n")
+        end = time.monotonic() + NOTICE_SECONDS
+        while time.monotonic() < end and front.get(x_mse_tag="blue")[0] == 200:
+            time.sleep(0.1)
+        status, body = front.get(x_mse_tag="blue")
+        good = front.get(x_mse_tag="gray")[1]
+        ok = status == 500 and "No provider" in body and good == "a-gray > c-gray"
+        check(f"`fallback: none` by the name {service}: a lane without a copy fails clearly", ok, body[:200])
+    entry = '[{service: front, rules: [{when: {header: {x-tester: "yes"}}, lane: gray}]}]'
+    topology.rule_file(f"lanes: [{{tag: gray}}]\nentry: {entry}\n")
+    late = until(front, "a-gray > c-gray", x_tester="yes")
+    got = answers(front, 5)
+    check("an entry rule colours by the application's name", late is not None and got == ["a-base > c-base"], str(got))
+
+
+def steered(topology, check):
+    front = topology.programs["front"]
+    got = answers(front, 5, "/chain?tag=gray")
+    check("a tag that the program puts on the call steers it", got == ["a-gray > c-gray"], str(got))
+    got = answers(front, 5, "/chain?tag=blue", x_mse_tag="gray")
+    check("it wins over the request's own", got == ["a-base > c-base"], str(got))
+    status, body = front.get("/chain?tag=blue&force")
+    check("a forced tag without a copy fails by Dubbo's own error", status == 500 and "RpcException" in body, body)
+
+
+def direct(topology, check):
+    program = topology.programs["direct"]
+    for tag, wanted in (("gray", "c-gray"), ("", "c-base"), ("blue", "c-base")):
+        until(program, wanted, x_mse_tag=tag)
+        got = answers(program, 10, x_mse_tag=tag)
+        check(f"direct addresses are routed for tag '{tag}'", got == [wanted], str(got))
+
+
+def modes(topology, check):
+    front = topology.programs["front"]
+    for text in ("mode: off\n", "mode: observe\n", "hooks: {dubbo: off}\n"):
+        topology.rule_file(text)
+        late = until(front, "a-base > c-base", x_mse_tag="gray")
+        got = answers(front, 10, x_mse_tag="gray")
+        check(f"`{text.strip()}`: as without the library", late is not None and got == ["a-base > c-base"], str(got))
+    topology.rule_file("mode: on\n")
+    late = until(front, "a-gray > c-gray", x_mse_tag="gray")
+    check("`mode: on` brings the lanes back", late is not None)
+
+
+def rules(topology, check):
+    """Rules of Dubbo's own, by its config centre in the same ZooKeeper."""
+    front, zookeeper = topology.programs["front"], topology.zookeeper
+    path = "/dubbo/config/dubbo/front.condition-router"
+    zookeeper.put(path, CONDITION % topology.ports["a-gray"])
+    late = until(front, "a-base > c-gray", x_mse_tag="gray")
+    got = answers(front, 10, x_mse_tag="gray")
+    check("a condition rule takes copies away, the lanes choose from what is left",
+          late is not None and got == ["a-base > c-gray"], str(got))  # fmt: skip
+    zookeeper.put(path, CONDITION % 1)
+    late = until(front, "a-gray > c-gray", x_mse_tag="gray")
+    got = [answers(front, 10, x_mse_tag=tag) for tag in ("gray", "")]
+    check("under a condition rule that takes nothing away the lanes are whole",
+          late is not None and got == [["a-gray > c-gray"], ["a-base > c-base"]], str(got))  # fmt: skip
+    zookeeper.delete(path)
+    path = "/dubbo/config/dubbo/a.tag-router"
+    zookeeper.put(path, TAG_RULE % topology.ports["a-base"])
+    late = until(front, "a-base > c-gray", x_mse_tag="gray")
+    got = answers(front, 10, x_mse_tag="gray")
+    said = topology.said("front", "TRL-310")
+    check("while a dynamic tag rule is in force Dubbo decides, and the log says so",
+          late is not None and got == ["a-base > c-gray"] and said, f"{got} said={said}")  # fmt: skip
+    zookeeper.delete(path)
+    late = until(front, "a-gray > c-gray", x_mse_tag="gray")
+    check("without the rules the lanes are as before", late is not None, str(answers(front, 1, x_mse_tag="gray")))
+
+
+CONDITION = """\
+scope: application
+force: true
+runtime: true
+enabled: true
+key: front
+conditions:
+  - " => port != %d"
+"""
+
+TAG_RULE = """\
+force: false
+runtime: true
+enabled: true
+key: a
+tags:
+  - name: gray
+    addresses: ["0.0.0.0:%d"]
+"""
+
+
+def killed(topology, check):
+    front = topology.programs["front"]
+    topology.programs["a-gray"].kill()
+    failed = until(front, "a-base > c-gray", x_mse_tag="gray")
+    check("the gray copy is killed: its calls fall back, the rest of the lane holds", failed is not None)
+    got = answers(front, 30, x_mse_tag="gray")
+    check("once that is noticed none fails", got == ["a-base > c-gray"], f"{got}; failed before: {failed}")
+    topology.programs["a-gray"].stop()
+    topology.provider("a", "gray").ready()
+    late = until(front, "a-gray > c-gray", x_mse_tag="gray")
+    got = [answers(front, 10, x_mse_tag=tag) for tag in ("gray", "")]
+    check("it is started again: the lane is whole",
+          late is not None and got == [["a-gray > c-gray"], ["a-base > c-base"]], str(got))  # fmt: skip
+    topology.programs["c-base"].kill()
+    until(front, "a-gray > c-gray", x_mse_tag="gray")
+    end = time.monotonic() + NOTICE_SECONDS
+    while time.monotonic() < end and front.get()[0] == 200:
+        time.sleep(0.1)
+    seen = answers(front, 10)
+    check("an untagged call fails rather than entering the last, gray copy",
+          all("a-base > c-gray" not in answer and "a-gray" not in answer for answer in seen), str(seen)[:300])  # fmt: skip

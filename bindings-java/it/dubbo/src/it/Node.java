@@ -1,0 +1,111 @@
+package it;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import org.apache.dubbo.config.ApplicationConfig;
+import org.apache.dubbo.config.ProtocolConfig;
+import org.apache.dubbo.config.ReferenceConfig;
+import org.apache.dubbo.config.RegistryConfig;
+import org.apache.dubbo.config.ServiceConfig;
+import org.apache.dubbo.config.bootstrap.DubboBootstrap;
+import org.apache.dubbo.rpc.RpcContext;
+
+/**
+ * An ordinary program: a Dubbo provider, a consumer behind a small web server, or both. Settings are properties:
+ * {@code name}, {@code app}, {@code registry}; a provider has {@code protocol} and {@code port}; {@code next} names the
+ * group of the next hop; {@code url} its addresses, where no registry gives them; {@code http} opens the web server.
+ */
+public class Node implements Chain {
+    private final String name = System.getProperty("name");
+    private Chain next;
+
+    public static void main(String[] args) throws Exception {
+        Node node = new Node();
+        RegistryConfig registry = new RegistryConfig(System.getProperty("registry", "N/A"));
+        DubboBootstrap bootstrap = DubboBootstrap.getInstance()
+                .application(new ApplicationConfig(System.getProperty("app", node.name)))
+                .registry(registry);
+        ReferenceConfig<Chain> reference = node.reference();
+        if (reference != null) {
+            bootstrap.reference(reference);
+        }
+        if (System.getProperty("port") != null) {
+            bootstrap.protocol(new ProtocolConfig(System.getProperty("protocol"), Integer.getInteger("port")));
+            ServiceConfig<Chain> service = new ServiceConfig<>();
+            service.setInterface(Chain.class);
+            service.setGroup(System.getProperty("group"));
+            service.setRef(node);
+            bootstrap.service(service);
+        }
+        bootstrap.start();
+        node.next = reference == null ? null : reference.get();
+        int http = System.getProperty("http") == null ? 0 : node.serve();
+        System.out.println("READY " + http);
+        bootstrap.await();
+    }
+
+    private ReferenceConfig<Chain> reference() {
+        String group = System.getProperty("next");
+        if (group == null) {
+            return null;
+        }
+        ReferenceConfig<Chain> reference = new ReferenceConfig<>();
+        reference.setInterface(Chain.class);
+        reference.setGroup(group);
+        reference.setCheck(false);
+        reference.setTimeout(15000);
+        reference.setUrl(System.getProperty("url"));
+        return reference;
+    }
+
+    @Override
+    public String chain(String how) {
+        return next == null ? name : name + " > " + next.chain(how);
+    }
+
+    /** Goes on from a thread of the common pool. */
+    @Override
+    public CompletableFuture<String> later(String how) {
+        if (next == null) {
+            return CompletableFuture.supplyAsync(() -> name);
+        }
+        return CompletableFuture.supplyAsync(() -> next.chain(how)).thenApply(rest -> name + " > " + rest);
+    }
+
+    /** {@code /chain}, {@code /later}; {@code ?tag=x} is put on the call by the program itself, {@code ?force} too. */
+    private int serve() throws IOException {
+        HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
+        server.setExecutor(Executors.newFixedThreadPool(4));
+        server.createContext("/", this::answer);
+        server.start();
+        return server.getAddress().getPort();
+    }
+
+    private void answer(HttpExchange exchange) throws IOException {
+        int status = 200;
+        String body;
+        try {
+            String query = String.valueOf(exchange.getRequestURI().getQuery());
+            if (query.startsWith("tag=")) {
+                RpcContext.getContext().setAttachment("dubbo.tag", query.substring(4).replace("&force", ""));
+            }
+            if (query.endsWith("&force")) {
+                RpcContext.getContext().setAttachment("dubbo.force.tag", "true");
+            }
+            boolean later = exchange.getRequestURI().getPath().equals("/later");
+            body = later ? next.later("").get() : next.chain("");
+        } catch (Exception e) {
+            status = 500;
+            body = String.valueOf(e);
+        }
+        byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+        exchange.sendResponseHeaders(status, bytes.length);
+        exchange.getResponseBody().write(bytes);
+        exchange.close();
+    }
+}
