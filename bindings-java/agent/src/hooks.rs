@@ -19,6 +19,9 @@ mod timer;
 mod tomcat;
 mod virtual_threads;
 
+#[cfg(test)]
+mod versions;
+
 use crate::table::Library;
 
 /// Every library that can be hooked.

@@ -66,6 +66,13 @@ impl Row {
         Row { optional: true, ..self }
     }
 
+    /// How many methods of a class the row is inserted into.
+    #[cfg(test)]
+    pub(crate) fn matches_in(&self, class: &[u8]) -> Result<usize, trilane_classedit::Error> {
+        let edited = trilane_classedit::edit(class, &[self.insertion("java/trilane/Any")])?;
+        Ok(edited.map_or(0, |edited| edited.matched[0]))
+    }
+
     fn insertion<'a>(&'a self, bridge_class: &'a str) -> Insertion<'a> {
         Insertion {
             method: self.method,

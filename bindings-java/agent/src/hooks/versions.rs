@@ -1,0 +1,119 @@
+//! Reads the class files of the oldest and the newest supported version of a library and fails when a row of the
+//! table matches nothing in one of them. The jars come from the local Maven repository, where the tests of the
+//! library put them; a version that is not there is skipped with a line.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::LIBRARIES;
+use crate::table::Row;
+
+/// A supported version of a library.
+struct Version {
+    library: &'static str,
+    /// Its jars, below `~/.m2/repository`.
+    jars: &'static [&'static str],
+    /// Classes of the library's rows that this version does not have.
+    without: &'static [&'static str],
+}
+
+const ROUTERS: &str = "org/apache/dubbo/rpc/cluster/router/";
+
+const VERSIONS: &[Version] = &[
+    Version {
+        library: "dubbo",
+        jars: &["org/apache/dubbo/dubbo/2.7.23/dubbo-2.7.23.jar"],
+        without: &[
+            "tag/TagStateRouter",
+            "condition/config/ListenableStateRouter",
+            "script/config/AppScriptStateRouter",
+            "affinity/config/AffinityListenableStateRouter",
+            "mesh/route/MeshRuleRouter",
+        ],
+    },
+    Version {
+        library: "dubbo",
+        jars: &["org/apache/dubbo/dubbo/3.2.19/dubbo-3.2.19.jar"],
+        without: &[
+            "tag/TagRouter",
+            "condition/config/ListenableRouter",
+            "affinity/config/AffinityListenableStateRouter",
+        ],
+    },
+    Version {
+        library: "dubbo",
+        jars: &["org/apache/dubbo/dubbo/3.3.6/dubbo-3.3.6.jar"],
+        without: &["tag/TagRouter", "condition/config/ListenableRouter"],
+    },
+];
+
+#[test]
+fn rows_match_the_oldest_and_the_newest_version_of_their_library() {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let mut problems = Vec::new();
+    let mut matches: HashMap<(&str, usize), usize> = HashMap::new();
+    let mut complete = true;
+    for version in VERSIONS {
+        let jars: Vec<PathBuf> = version.jars.iter().map(|jar| home.join(".m2/repository").join(jar)).collect();
+        if let Some(missing) = jars.iter().find(|jar| !jar.exists()) {
+            println!("skipped: {} is not there; the Maven projects in bindings-java/it bring it", missing.display());
+            complete = false;
+            continue;
+        }
+        let library = LIBRARIES.iter().find(|l| l.name == version.library).expect("a library of the table");
+        let classes = extract(&jars, library.rows);
+        for (at, row) in library.rows.iter().enumerate() {
+            match check(version, row, classes.get(row.class)) {
+                Ok(count) => *matches.entry((version.library, at)).or_default() += count,
+                Err(problem) => problems.push(format!("{}: {problem}", version.jars[0])),
+            }
+        }
+    }
+    for ((library, at), count) in matches {
+        if count == 0 && complete {
+            problems.push(format!("{library}: row {at} matches nothing in any version"));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// How many methods of a version a row matches; an error where it should match one and does not.
+fn check(version: &Version, row: &Row, class: Option<&Vec<u8>>) -> Result<usize, String> {
+    let place = format!("{}.{} {:?}", row.class, row.method, row.params);
+    let without = version.without.iter().any(|name| row.class.strip_prefix(ROUTERS).unwrap_or(row.class) == *name);
+    let Some(class) = class else {
+        return if without { Ok(0) } else { Err(format!("{place}: the class is not there")) };
+    };
+    if without {
+        return Err(format!("{place}: the class is there, although the test says that it is not"));
+    }
+    let matched = row.matches_in(class).map_err(|e| format!("{place}: {e}"))?;
+    if matched == 0 && !row.optional { Err(format!("{place}: no method fits")) } else { Ok(matched) }
+}
+
+/// The class files that the rows name, as far as the jars have them.
+fn extract(jars: &[PathBuf], rows: &[Row]) -> HashMap<&'static str, Vec<u8>> {
+    let folder = std::env::temp_dir().join(format!("trilane-rows-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let mut found = HashMap::new();
+    for jar in jars {
+        unpack(jar, rows, &folder);
+        for row in rows {
+            if let Ok(bytes) = std::fs::read(folder.join(format!("{}.class", row.class))) {
+                found.insert(row.class, bytes);
+            }
+        }
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+    found
+}
+
+fn unpack(jar: &Path, rows: &[Row], folder: &Path) {
+    let tool = std::env::var_os("JAVA_HOME").map_or_else(|| "jar".into(), |home| PathBuf::from(home).join("bin/jar"));
+    let mut command = Command::new(tool);
+    command.env_remove("JAVA_TOOL_OPTIONS").current_dir(folder).arg("xf").arg(jar);
+    command.args(rows.iter().map(|row| format!("{}.class", row.class)));
+    let status = command.status().expect("the JDK's `jar` program");
+    assert!(status.success(), "jar xf {}", jar.display());
+}
