@@ -1,0 +1,6 @@
+/** Does nothing worth mentioning. */
+public class Hello {
+    public static void main(String[] args) {
+        System.out.println("hello");
+    }
+}

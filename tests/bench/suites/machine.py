@@ -1,0 +1,211 @@
+"""What the suites share: the run's options and places, programs, child processes and their CPU time."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from . import figures
+
+HERE = Path(__file__).resolve().parent.parent
+ROOT = HERE.parent.parent
+CACHE = ROOT / ".cache" / "bench"
+DIST = ROOT / "dist"
+LIBRARY = DIST / "libtrilane.so"
+RULES_WORD = "TRL-210"
+OTEL_VERSION = "2.15.0"
+OTEL = CACHE / f"opentelemetry-javaagent-{OTEL_VERSION}.jar"
+# C2 on, one garbage collector thread: CPU time is the program's.
+JAVA_FLAGS = ["-XX:+UseSerialGC", "-XX:-UsePerfData"]
+
+
+class Unusable(Exception):
+    """A suite cannot run; the text says what is missing and how to get it."""
+
+
+class Run:
+    """Options of this run, and where its lines go."""
+
+    def __init__(self, quick, lines):
+        self.quick, self.lines = quick, lines
+
+    def pick(self, full, quick):
+        return quick if self.quick else full
+
+    def write(self, **fields):
+        self.lines.write(fields)
+
+    def table(self, suite, title):
+        return figures.Table(self, suite, title)
+
+
+def say(text):
+    """Progress goes to stderr; stdout is for the tables."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def environment(extra=None):
+    """Only what finds the programs: no stray setting takes part."""
+    kept = ("PATH", "JAVA_HOME", "HOME", "LANG", "TMPDIR")
+    return {**{k: os.environ[k] for k in kept if k in os.environ}, **(extra or {})}
+
+
+def need(program, how):
+    if shutil.which(program) is None:
+        raise Unusable(f"{program} is missing: {how}")
+
+
+def need_library():
+    if not LIBRARY.exists():
+        raise Unusable(f"{LIBRARY.relative_to(ROOT)} is missing: run `make build`")
+
+
+def command(args, cwd=ROOT, env=None, title=None):
+    """Runs a program to its end and returns its stdout; what it said is shown when it fails."""
+    if title:
+        say(title)
+    done = subprocess.run([str(a) for a in args], cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          stdin=subprocess.DEVNULL, text=True, errors="replace")
+    if done.returncode != 0:
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
+        raise Unusable(f"`{' '.join(map(str, args))}` ended with {done.returncode}:\n{tail}")
+    return done.stdout
+
+
+def newest(folder):
+    return max((p.stat().st_mtime for p in folder.rglob("*") if p.is_file()), default=0.0)
+
+
+def javac(name, sources, sourcepath=None, classpath=()):
+    """Compiles into .cache/bench/NAME unless that is newer than its sources.
+
+    `-source 8` because it knows no modules: newer ones refuse classes in a package of java's own.
+    """
+    need("javac", "apt-get install openjdk-17-jdk-headless")
+    out = CACHE / name
+    stamp = out / ".made"
+    reads = max([s.stat().st_mtime for s in sources] + ([newest(sourcepath)] if sourcepath else []))
+    if stamp.exists() and stamp.stat().st_mtime >= reads:
+        return out
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    args = ["javac", "-source", "8", "-target", "8", "-nowarn", "-Xlint:-options", "-proc:none", "-implicit:none",
+            "-encoding", "UTF-8", "-d", out]
+    if sourcepath:
+        args += ["-sourcepath", sourcepath]
+    if classpath:
+        args += ["-cp", ":".join(map(str, classpath))]
+    command([*args, *sources], env=environment(), title=f"compile {name} (javac)")
+    stamp.touch()
+    return out
+
+
+def boot_classes():
+    """The bench's classes of the bridge's package: they go on the boot class path, where the bridge is."""
+    sources = sorted((HERE / "java" / "boot").rglob("*.java"))
+    return javac("boot", sources, sourcepath=ROOT / "bindings-java" / "bridge" / "java")
+
+
+def fetch_otel():
+    """The peer that stands beside hello and the shop's start; None, said once, when it cannot be had."""
+    if OTEL.exists():
+        return OTEL
+    say(f"fetch OpenTelemetry's Java agent {OTEL_VERSION} (maven, 22 MB)")
+    plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
+    artifact = f"io.opentelemetry.javaagent:opentelemetry-javaagent:{OTEL_VERSION}"
+    try:
+        need("mvn", "apt-get install maven")
+        command(["mvn", "-q", "-B", plugin, f"-Dartifact={artifact}", f"-DoutputDirectory={CACHE}"], cwd=HERE)
+    except Unusable as why:
+        say(f"skipped: OpenTelemetry's agent stands beside nothing in this run: {str(why).splitlines()[0]}")
+    return OTEL if OTEL.exists() else None
+
+
+def finished(args, env):
+    """Runs a child to its end: (CPU seconds, max RSS in bytes, exit code)."""
+    null = os.open(os.devnull, os.O_RDWR)
+    actions = [(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)]
+    pid = os.posix_spawnp(str(args[0]), [str(a) for a in args], env, file_actions=actions)
+    os.close(null)
+    _, status, usage = os.wait4(pid, 0)
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, os.waitstatus_to_exitcode(status)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Child:
+    """A running program whose output can be waited for, and whose CPU time can be read at any moment."""
+
+    def __init__(self, args, env, log):
+        self.log = log
+        self.lines, self.news, self.ended = [], threading.Condition(), False
+        self.popen = subprocess.Popen([str(a) for a in args], env=env, stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.clock = (~self.popen.pid << 3) | 2  # its CPU-time clock, as clock_getcpuclockid(3) makes it
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        with self.log.open("wb") as out:
+            for raw in self.popen.stdout:
+                out.write(raw)
+                out.flush()
+                with self.news:
+                    self.lines.append(raw.decode(errors="replace").rstrip("\n"))
+                    self.news.notify_all()
+        with self.news:
+            self.ended = True
+            self.news.notify_all()
+
+    def cpu(self):
+        """Seconds of CPU of all its threads, dead ones too."""
+        return time.clock_gettime(self.clock)
+
+    def mark(self):
+        with self.news:
+            return len(self.lines)
+
+    def wait_line(self, pattern, since=0, budget=300.0):
+        wanted, deadline = re.compile(pattern), time.monotonic() + budget
+        with self.news:
+            while True:
+                while since < len(self.lines):
+                    since += 1
+                    if wanted.search(self.lines[since - 1]):
+                        return self.lines[since - 1]
+                left = deadline - time.monotonic()
+                if self.ended or left <= 0:
+                    tail = "\n".join(self.lines[-15:])
+                    raise Unusable(f"no line like `{pattern}` ({self.log}):\n{tail}")
+                self.news.wait(left)
+
+    def rss(self):
+        text = Path(f"/proc/{self.popen.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) * 1024
+
+    def stop(self):
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGKILL)
+        self.popen.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def put(path, text):
+    """Replaces a file whole, as a ConfigMap update does."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    os.replace(new, path)
