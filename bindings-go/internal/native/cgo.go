@@ -178,9 +178,6 @@ func (e *Engine) InboundNames(kind Kind) (uint32, []string) {
 
 // Inbound finds the tag of a request: one crossing.
 func (e *Engine) Inbound(kind Kind, snapshot uint32, v *Values) Found {
-	if len(v.ends) == 0 {
-		v.ends = append(v.ends, -1)
-	}
 	bits := C.tl_inbound(e.c, C.uint32_t(kind), C.uint32_t(snapshot), (*C.char)(unsafe.Pointer(unsafe.SliceData(v.bytes))),
 		(*C.int32_t)(unsafe.Pointer(unsafe.SliceData(v.ends))), C.size_t(len(v.ends)))
 	return unpackFound(uint64(bits))
