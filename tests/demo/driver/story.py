@@ -8,6 +8,7 @@ from . import build, fleet, judge, lanes, load, table
 PORT_NAMES = ("zookeeper", "shop", "pricing", "balancer", "order-base", "order-gray", "stock-base", "stock-gray")
 # What dubbo-java logs when it has taken up a new list of copies.
 NOTICE = r"Received invokers changed event from registry. Registry type: instance\..* Invokers Size : %d\."
+START_LINE = r"^trilane: info TRL-001 "
 BACKGROUND = 8  # connections while something is killed or changed: the two cores must start a JVM beside them
 
 
@@ -96,9 +97,10 @@ class Story:
         """What the library says of itself in each process that it was loaded into."""
         for name, process in services.processes.items():
             if name not in ("zookeeper", "balancer"):
-                said = process.said(r"^trilane: ")
-                self.check(bool(said), f"{name}: the library printed no start line")
-                print(f"demo: {name}: {said[0] if said else '-'}", flush=True)
+                said = process.said(START_LINE)
+                self.check(len(said) == 1, f"{name}: {len(said)} start lines of the library, not 1")
+                for line in said[:1]:
+                    print(f"demo: {name}: {line.split(' service=')[0]}", flush=True)
 
     def show_complaints(self, services):
         """Warnings of the library, once per text; they make nothing untrue by themselves."""
@@ -143,7 +145,7 @@ class Story:
 
         before = [r for r in records if r.begin < gone]
         self.take("stock(gray) killed, not noticed", before, expected_at)
-        after = self.take("stock(gray) killed, noticed", [r for r in records if r.begin >= gone], expected_at)
+        after = self.take("stock(gray) killed, noticed; back", [r for r in records if r.begin >= gone], expected_at)
         self.check(after.fallbacks["stock noinstances"] > 0, "nobody fell back to stock(base)")
         self.steady("stock(gray) restarted", judge.Expected(gray))
 
@@ -154,7 +156,12 @@ class Story:
         running.wait_count(200, 30)
         written = time.monotonic()
         lanes.write_rules(self.rules, percent, self.ports)
-        moved = running.wait_for(lambda r: r.copies and r.user not in before and r.copies[judge.ORDER] == "gray", 60)
+
+        def mover(record):
+            newly = record.end > written and record.user not in before
+            return newly and record.copies and record.copies[judge.ORDER] == "gray"
+
+        moved = running.wait_for(mover, 60)
         self.check(moved is not None, f"{percent} %: the new rule file was not taken up within 60 s")
         if moved:
             table.say(f"rule file says {percent} %, in force after {moved.end - written:.1f} s")
@@ -163,7 +170,7 @@ class Story:
         changing, changed = judge.Expected(before, maybe=gray), judge.Expected(gray)
         # Rules are replaced whole: from the first user who moved on, the new share holds for all.
         self.take(
-            f"rule file -> {percent} %", records, lambda r: changed if moved and r.begin > moved.end else changing
+            f"rule file changes to {percent} %", records, lambda r: changed if moved and r.begin > moved.end else changing
         )
         verdict = self.steady(f"with it, {percent} %", judge.Expected(gray))
         self.gray_counts.append(len(verdict.gray_users))

@@ -3,7 +3,7 @@
 import sys
 import time
 
-HEAD = f"{'':34}{'requests':>9}{'users on gray':>16}{'kept':>8}{'leaks':>8}{'failed':>8}  fallbacks"
+HEAD = f"{'':34}{'requests':>9}{'users on gray':>16}{'kept':>8}{'leaks':>8}{'failed':>8}  fallbacks, by the rules"
 
 
 def head():
