@@ -169,9 +169,9 @@ class Story:
         records = running.stop()
         changing, changed = judge.Expected(before, maybe=gray), judge.Expected(gray)
         # Rules are replaced whole: from the first user who moved on, the new share holds for all.
-        self.take(
-            f"rule file changes to {percent} %", records, lambda r: changed if moved and r.begin > moved.end else changing
-        )
+        since = moved.end if moved else float("inf")
+        title = f"rule file changes to {percent} %"
+        self.take(title, records, lambda record: changed if record.begin > since else changing)
         verdict = self.steady(f"with it, {percent} %", judge.Expected(gray))
         self.gray_counts.append(len(verdict.gray_users))
         self.check(verdict.gray_users == gray, f"{percent} %: {len(verdict.gray_users)} users gray, not {len(gray)}")
