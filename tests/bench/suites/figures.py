@@ -4,11 +4,14 @@ import json
 import math
 import time
 
+# Fewer values have no 95 % interval of their median.
+LEAST = 6
+
 
 def interval(values):
     """(median, low, high): the 95 % interval of the median by order statistics.
 
-    Below six values no pair of them covers 95 %; then it is the whole range.
+    Below LEAST values no pair of them covers 95 %; then it is the whole range.
     """
     ordered = sorted(values)
     n = len(ordered)
@@ -55,6 +58,8 @@ class Table:
         """`values`: one figure per window or pair. `goal`: the most that is allowed. `base`: 100 % of the ±."""
         median, low, high = interval(values)
         word = verdict(goal, low, high, median if base is None else base)
+        if goal is not None and 1 < len(values) < LEAST:
+            word = f"not resolved: fewer than {LEAST} values"
         text = goal_text or ("" if goal is None else f"≤ {'+' if unit.startswith('+') else ''}{number(goal)}")
         self.rows.append((what, unit, text, median, low, high, len(values), word))
         self.run.write(suite=self.suite, what=what, unit=unit, goal=goal, median=median, low=low, high=high,

@@ -1,0 +1,41 @@
+"""Decide and pick in Rust, by list size and number of lanes."""
+
+import json
+import os
+
+from . import machine
+from .machine import ROOT
+
+MOST_NS = 100.0
+BINARY = "bench-route"
+
+
+def binary():
+    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
+    return machine.Path(target) / "release" / BINARY
+
+
+def prepare(_run):
+    machine.need("cargo", "https://rustup.rs")
+    machine.command(["cargo", "build", "--quiet", "--release", "-p", "trilane-tests", "--bin", BINARY],
+                    title="build bench-route (cargo)")
+
+
+def lines(*options):
+    return [json.loads(line) for line in machine.command([binary(), *options], env=machine.environment()).splitlines()]
+
+
+def measure(run):
+    table = run.table("route", "decide and pick, CPU time of the calling thread")
+    sizes = lines("--windows", run.pick(61, 11), "--calls", run.pick(200_000, 50_000))
+    for size in sizes:
+        table.add(f"{size['instances']:,} instances, {size['lanes']} lanes", "ns", size["ns"], MOST_NS)
+    for lanes in sorted({size["lanes"] for size in sizes}):
+        of = [size for size in sizes if size["lanes"] == lanes]
+        small, big = of[0], of[-1]
+        flat = [b / s for s, b in zip(small["ns"], big["ns"])]
+        table.add(f"{big['instances']:,} beside {small['instances']} instances, {lanes} lanes", "x", flat,
+                  goal_text="flat")
+    table.add("allocations in all windows", "", [sum(size["allocations"] for size in sizes)], 0)
+    table.note("No text and no length is looked at; what grows with the list is how far its memory is spread.")
+    table.show()
