@@ -193,6 +193,7 @@ impl Engine {
         let mut snapshot = state.snapshot.clone();
         snapshot.renumber(snapshot.number() + 1);
         self.publish(&mut desk, snapshot, service, state.rules_about.clone());
+        self.log.write(Level::Info, "TRL-003", name, &format!("service={name:?} (learnt from the framework)"));
     }
 
     /// Says a line; the same `code` and `key` at most once a minute.
