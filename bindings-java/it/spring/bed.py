@@ -111,13 +111,15 @@ def _die_with_parent():
 class Jvm:
     """One Java program under test."""
 
+    more_options = ""
+
     def __init__(self, home, arguments, ready, port, option=None, library=None, flags=(), environment=None):
         self.home, self.port = home, port
         self.log = tempfile.NamedTemporaryFile("w+b", suffix=".log", delete=False)
         env = {k: v for k, v in os.environ.items() if not k.startswith(("JAVA_TOOL", "TRILANE_", "ALICLOUD", "MSE_"))}
         env.update(environment or {})
         if library:
-            env["JAVA_TOOL_OPTIONS"] = f"-agentpath:{library}" + (f"={option}" if option else "")
+            env["JAVA_TOOL_OPTIONS"] = f"-agentpath:{library}" + (f"={option}{self.more_options}" if option else "")
         command = [os.path.join(home, "bin", "java"), *JAVA_FLAGS, *flags, *arguments]
         self.process = subprocess.Popen(
             command, env=env, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=_die_with_parent

@@ -1,6 +1,8 @@
 """What is expected of a Spring Cloud service; the same for every version of Spring Boot and Java."""
 
 import http.client
+import json
+import os
 import queue
 import re
 import subprocess
@@ -28,7 +30,7 @@ entry:
 """
 SIMPLE = "--spring.cloud.discovery.client.simple.instances."
 HOPS = ["/rt/next", "/rt/chance", "/feign"]
-THREADS = ["/async", "/future", "/simple", "/callable", "/deferred"]
+THREADS = ["/async", "/future", "/simple", "/callable", "/deferred", "/start"]
 
 
 class Rules:
@@ -133,10 +135,23 @@ def threads(world):
 def clean_connection(world):
     """The request after an asynchronous one, on the same connection and so on Tomcat's same request object."""
     connection = world.jvm.connect()
-    for path in ["/deferred", "/callable", "/rt/next"]:
+    for path in ["/deferred", "/callable", "/start", "/rt/next"]:
         expect(world.ask(path, connection, x_mse_tag="gray"), "gray", "gray", path)
         for after in ["/rt/next", "/deferred", "/callable"]:
             expect(world.ask(after, connection), "base", None, f"{after} after {path}")
+
+
+def http2(world):
+    """Streams of one HTTP/2 connection come in by the same door."""
+    program = os.path.join(bed.HERE, "http2", "Http2.java")
+    url = f"http://127.0.0.1:{world.jvm.port}/rt/next"
+    command = [os.path.join(world.jvm.home, "bin", "java"), "-Xmx64m", program, url, "gray", "-", "dev-7", "-", "gray"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    expected = [("gray", "gray"), ("base", None), ("base", "dev-7"), ("base", None), ("gray", "gray")]
+    if [line.split(" ", 1)[0] for line in said] != ["HTTP_2"] * 5:
+        raise AssertionError(f"not HTTP/2: {said}")
+    for line, (who, tag) in zip(said, expected, strict=True):
+        expect(json.loads(line.split(" ", 1)[1]), who, tag, "a stream")
 
 
 def failed_request(world):
@@ -169,7 +184,7 @@ def entry_share(world):
 def no_crossed_answers(world, total=10_000, connections=20):
     """Each request gets the answer to its own number, from its own lane, with its own tag."""
     work, wrong = queue.Queue(), []
-    paths = ["/rt/next", "/feign", "/async", "/callable", "/deferred", "/future"]
+    paths = ["/rt/next", "/feign", "/async", "/callable", "/deferred", "/start", "/future"]
     kinds = [({}, "base", None), ({"x_mse_tag": "gray"}, "gray", "gray"), ({"x_mse_tag": "dev-7"}, "base", "dev-7")]
     for n in range(total):
         work.put((n, paths[n % len(paths)], *kinds[(n // len(paths)) % len(kinds)]))

@@ -13,6 +13,7 @@ import clients
 
 # The JDKs that each version of Spring Boot is run on.
 VERSIONS = {"35": (17, 25), "27": (17,), "41": (25,)}
+HTTP2 = ["--server.http2.enabled=true"]
 MAIN = [
     cases.tagged,
     cases.untagged,
@@ -22,6 +23,7 @@ MAIN = [
     cases.threads,
     cases.clean_connection,
     cases.failed_request,
+    cases.http2,
     cases.entry_header,
     cases.entry_share,
     cases.no_crossed_answers,
@@ -32,7 +34,7 @@ MAIN = [
 
 
 def with_library(run, home, jar, library, rest_client):
-    with cases.World(home, jar, library, cases.Rules(), rest_client) as world:
+    with cases.World(home, jar, library, cases.Rules(), rest_client, HTTP2) as world:
         for case in MAIN:
             run(case.__name__, functools.partial(case, world))
         run("no_complaint", functools.partial(no_complaint, world))
@@ -106,7 +108,9 @@ def main():
     parser.add_argument("--boot", default="35,27,41", help="versions, or `none`")
     parser.add_argument("--jdk", help="only this one")
     parser.add_argument("--clients", default="old,mid,new", help="ages of the HTTP clients, or `none`")
+    parser.add_argument("--option", default="", help="more agent options, as `,trilane.hook.tomcat=off`")
     options = parser.parse_args()
+    bed.Jvm.more_options = options.option
     library = os.path.abspath(options.library)
     if not os.path.exists(library):
         sys.exit(f"no library at {library}: build it first (make build), or name it with --library")

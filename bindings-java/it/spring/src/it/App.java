@@ -1,5 +1,7 @@
 package it;
 
+import java.io.IOException;
+import java.io.Writer;
 import java.util.Collections;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -23,6 +25,8 @@ import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.client.RestTemplate;
+import org.springframework.web.context.request.RequestContextHolder;
+import org.springframework.web.context.request.ServletRequestAttributes;
 import org.springframework.web.context.request.async.DeferredResult;
 
 /** An ordinary Spring Cloud service: every path asks another service in another way, and gives back its answer. */
@@ -121,6 +125,23 @@ public class App {
         Thread completer = new Thread(() -> result.setResult(Collections.singletonMap("later", n)), "completer");
         completer.start();
         return result;
+    }
+
+    /** The servlet API's own way; by reflection, because its package is another one since Spring Boot 3. */
+    @GetMapping("/start")
+    public void start(@RequestParam(defaultValue = "") String n) throws Exception {
+        ServletRequestAttributes now = (ServletRequestAttributes) RequestContextHolder.currentRequestAttributes();
+        Object context = now.getRequest().getClass().getMethod("startAsync").invoke(now.getRequest());
+        Writer out = now.getResponse().getWriter();
+        Runnable rest = () -> {
+            try {
+                out.write(Work.ask(this.rest, "next", n));
+                context.getClass().getMethod("complete").invoke(context);
+            } catch (ReflectiveOperationException | IOException why) {
+                throw new IllegalStateException(why);
+            }
+        };
+        context.getClass().getMethod("start", Runnable.class).invoke(context, rest);
     }
 
     public static void main(String[] args) {
