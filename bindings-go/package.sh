@@ -13,7 +13,7 @@ rm -rf "$new"
 mkdir -p "$new/lib/pkgconfig" "$new/include"
 # Modules without tests and test programs.
 (cd "$here" && find . -name testdata -prune -o -name it -prune -o -type f \
-    \( -name '*.go' -o -name go.mod -o -name go.sum -o -name orchestrion.yml \) ! -name '*_test.go' -print) |
+    \( -name '*.go' -o -name go.mod -o -name go.sum -o -name orchestrion.yml \) ! -name '*_test.go' ! -path '*/native/testing.go' -print) |
 while read -r file; do
     mkdir -p "$new/$(dirname "$file")"
     cp "$here/$file" "$new/$file"

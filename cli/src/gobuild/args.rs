@@ -101,14 +101,20 @@ impl Build {
 
     /// The packages of the woven build: what was said relative to the user's directory is said absolutely.
     pub fn packages_for(&self) -> Vec<String> {
-        if self.packages.is_empty() {
-            return vec![self.dir.to_string_lossy().into_owned()];
+        if self.packages.is_empty() || self.names_files() {
+            let file = self.packages.first().map_or("", String::as_str);
+            let dir = file.rsplit_once('/').map_or(".", |(dir, _)| if dir.is_empty() { "/" } else { dir });
+            return vec![absolute(&self.dir, dir)];
         }
         let relative = |p: &str| p == "." || p == ".." || p.starts_with("./") || p.starts_with("../");
-        let of = |p: &String| {
-            if relative(p) || (p.ends_with(".go") && !p.starts_with('/')) { absolute(&self.dir, p) } else { p.clone() }
-        };
+        let of = |p: &String| if relative(p) { absolute(&self.dir, p) } else { p.clone() };
         self.packages.iter().map(of).collect()
+    }
+
+    /// Whether files were named instead of packages. Go gives files on the command line no module of their own in a
+    /// workspace, and so another language version: their package is built instead.
+    pub fn names_files(&self) -> bool {
+        self.packages.first().is_some_and(|p| p.ends_with(".go"))
     }
 }
 
@@ -155,7 +161,8 @@ mod tests {
         assert_eq!(b.flags, ["-v", "-ldflags=-s -w", "-tags=a,b", "-pgo=off"]);
         assert_eq!(b.packages_for(), ["/home/u/app/cmd/...", "x.io/y", "/home/u"]);
         assert_eq!(parse(&[]).packages_for(), ["/home/u/app"]);
-        assert_eq!(parse(&["main.go", "a.go"]).packages_for(), ["/home/u/app/main.go", "/home/u/app/a.go"]);
+        assert_eq!(parse(&["main.go", "a.go"]).packages_for(), ["/home/u/app"]);
+        assert_eq!(parse(&["cmd/x/main.go"]).packages_for(), ["/home/u/app/cmd/x"]);
     }
 
     #[test]

@@ -177,6 +177,25 @@ impl Go {
         Ok(modules)
     }
 
+    /// Files on the command line must be all of their package, for it is the package that is built.
+    pub fn whole_package(&self, build: &Build) -> Result<(), String> {
+        if !build.names_files() {
+            return Ok(());
+        }
+        let dir = build.packages_for();
+        let tags = build.flags.iter().find(|f| f.starts_with("-tags=")).map_or("-tags=", String::as_str);
+        let format = "{{range .GoFiles}}{{.}}\n{{end}}{{range .CgoFiles}}{{.}}\n{{end}}";
+        let all = go(&build.dir, &["list", tags, "-f", format, &dir[0]])?;
+        let named = |file: &str| build.packages.iter().any(|p| p.rsplit('/').next() == Some(file));
+        match all.lines().find(|file| !file.is_empty() && !named(file)) {
+            None => Ok(()),
+            Some(left) => Err(format!(
+                "a woven build takes whole packages, and {left} of {} was not named: name the package",
+                dir[0]
+            )),
+        }
+    }
+
     /// Where the program goes. `go build` of one main package without `-o` leaves it in the user's directory.
     pub fn output(&self, build: &Build) -> Result<Option<String>, String> {
         if build.output.is_some() {

@@ -40,6 +40,7 @@ fn build(args: &[OsString]) -> Result<u8, String> {
             workspace::WEAVE
         ));
     }
+    go.whole_package(&build)?;
     let output = go.output(&build)?;
     let weaver = weaver::Weaver::ready(&go, &cache)?;
     let space = workspace::Workspace::write(&go, &weaver, &modules, &cache, seen.iter().any(|m| m == workspace::GRPC))?;

@@ -1,0 +1,82 @@
+//go:build cgo && linux
+
+package native
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+var benchSizes = []struct{ instances, lanes int }{{10, 1}, {1000, 1}, {1000, 100}, {10000, 100}}
+
+// benchRules names one dialled authority per size: half of the instances are baseline, the rest the lanes' in turn.
+func benchRules() string {
+	var text strings.Builder
+	text.WriteString("apiVersion: trilane/v1\nmode: on\nlanes:\n")
+	for lane := range 100 {
+		fmt.Fprintf(&text, "  - {tag: lane-%d}\n", lane)
+	}
+	text.WriteString("services:\n")
+	for _, size := range benchSizes {
+		name := fmt.Sprintf("bench-%d-%d", size.instances, size.lanes)
+		fmt.Fprintf(&text, "  - name: %s\n    authorities: [\"%s:80\"]\n    instances:\n", name, name)
+		for n := range size.instances {
+			tag := ""
+			if n%2 == 1 {
+				tag = fmt.Sprintf(", tag: lane-%d", n/2%size.lanes)
+			}
+			fmt.Fprintf(&text, "      - {address: \"10.%d.%d.1:%d\"%s}\n", n%250, n/250, 1000+n, tag)
+		}
+	}
+	return text.String()
+}
+
+const threadCPU = 3 // CLOCK_THREAD_CPUTIME_ID
+
+func cpuNanos() int64 {
+	var now syscall.Timespec
+	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, threadCPU, uintptr(unsafe.Pointer(&now)), 0)
+	return now.Nano()
+}
+
+// What a decision costs through cgo, by the CPU time of the thread. `make bench` sets it beside the same in Rust.
+func BenchmarkRoute(b *testing.B) {
+	rules := filepath.Join(b.TempDir(), "lanes.yaml")
+	if err := os.WriteFile(rules, []byte(benchRules()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.Setenv("TRILANE_RULES", rules)
+	e := Start(true)
+	if e == nil {
+		b.Fatal("the engine did not start")
+	}
+	for _, size := range benchSizes {
+		b.Run(fmt.Sprintf("instances=%d/lanes=%d", size.instances, size.lanes), func(b *testing.B) {
+			list := e.Authority(fmt.Sprintf("bench-%d-%d:80", size.instances, size.lanes))
+			stamp := e.Stamp(list)
+			tags := make([]uint16, size.lanes)
+			for n := range tags {
+				tags[n] = e.TagFind(fmt.Sprintf("lane-%d", n))
+			}
+			if first := e.Route(list, tags[0], 0, 1, stamp); list == 0 || first.Index == NoIndex || first.Flags != 0 {
+				b.Fatalf("list %d does not decide: %+v", list, first)
+			}
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			entropy, calls := uint64(0x9e3779b97f4a7c15), 0
+			b.ResetTimer()
+			begin := cpuNanos()
+			for ; calls < b.N; calls++ {
+				entropy = entropy*0x5851f42d4c957f2d + 1
+				e.Route(list, tags[calls%len(tags)], 0, entropy, stamp)
+			}
+			b.ReportMetric(float64(cpuNanos()-begin)/float64(b.N), "cpu-ns/op")
+		})
+	}
+}
