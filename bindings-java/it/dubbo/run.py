@@ -11,6 +11,7 @@ One line per case, and at the end `N passed, N failed, N skipped`; the exit stat
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -61,6 +62,8 @@ def main():
     if not options.inside:
         beds.build(wanted)
         enter_namespace()
+    # What was started is stopped on the way out, also when somebody stops this script.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     results = cases.Results()
     for name in wanted:
         started = time.monotonic()

@@ -7,7 +7,9 @@ import java.util.Map;
 /** What a directory and its invokers say of themselves: names, addresses, metadata. Asked when addresses change. */
 final class DubboNames {
     static final String TAG = "dubbo.tag";
+    static final String FORCE = "dubbo.force.tag";
     private static final String CLUSTER_INVOKER = "org.apache.dubbo.rpc.cluster.ClusterInvoker";
+    private static final String STATIC_DIRECTORY = "org.apache.dubbo.rpc.cluster.directory.StaticDirectory";
     /** So many provider applications of one list are named; more would be a list of something else. */
     private static final int MOST_APPLICATIONS = 8;
 
@@ -35,7 +37,11 @@ final class DubboNames {
 
     /** False where the lanes are decided elsewhere: by the directories behind, or group by group. */
     static boolean routable(Object directory, Object[] invokers) throws Throwable {
-        String group = parameter(CONSUMER_URL.on(directory), "group");
+        Object consumer = CONSUMER_URL.on(directory);
+        if (isConfigured(directory) && "true".equals(parameter(consumer, FORCE))) {
+            return false; // the application wants Dubbo's own tags, and rather fails than falls back
+        }
+        String group = parameter(consumer, "group");
         if (group != null && (group.equals("*") || group.indexOf(',') >= 0)) {
             return false;
         }
@@ -122,7 +128,17 @@ final class DubboNames {
 
     /** The tag that the application itself configured for its calls through this directory. */
     static Scope ownTag(Object directory) throws Throwable {
-        return DubboCarriers.named(parameter(CONSUMER_URL.on(directory), TAG));
+        return isConfigured(directory) ? DubboCarriers.named(parameter(CONSUMER_URL.on(directory), TAG)) : null;
+    }
+
+    /** False where Dubbo takes the first provider's URL for the consumer's. */
+    private static boolean isConfigured(Object directory) {
+        try {
+            Handles.named(directory.getClass(), STATIC_DIRECTORY);
+            return false;
+        } catch (ClassNotFoundException other) {
+            return true;
+        }
     }
 
     private static String parameter(Object url, String key) throws Throwable {

@@ -6,7 +6,6 @@ import java.util.Map;
 
 /** Hooks of {@code AbstractDirectory} and of Dubbo's tag router: the lanes choose, Dubbo balances. */
 public final class DubboRouting {
-    private static final String FORCE = "dubbo.force.tag";
     private static final String NEED_MOCK = "invocation.need.mock";
 
     private DubboRouting() {}
@@ -21,7 +20,7 @@ public final class DubboRouting {
             Scope scope = DubboCarriers.carry(invocation, attachments);
             DubboDirectory.State state = DubboDirectory.of(directory).current(directory);
             if (state.listing == null || state.way == DubboRules.DUBBO
-                    || attachments.get(NEED_MOCK) != null || attachments.get(FORCE) != null) {
+                    || attachments.get(NEED_MOCK) != null || attachments.get(DubboNames.FORCE) != null) {
                 return null;
             }
             List<?> chosen = state.listing.choose(id(scope, state));

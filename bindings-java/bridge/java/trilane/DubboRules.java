@@ -38,6 +38,14 @@ public final class DubboRules {
         }
     };
 
+    /** 2.7 keeps a chain's routers to itself. */
+    private static final ClassValue<Object> LEGACY_ROUTERS = new ClassValue<Object>() {
+        @Override
+        protected Object computeValue(Class<?> type) {
+            return accessible(type, "routers");
+        }
+    };
+
     private static final Call CHAIN = new Call("getRouterChain");
     private static final Call STATE_ROUTERS = new Call("getStateRouters");
     private static final Call ROUTERS = new Call("getRouters");
@@ -59,7 +67,10 @@ public final class DubboRules {
         Object chain = CHAIN.on(directory);
         int way = SKIP;
         if (chain != null) {
-            way = Math.max(among(stateRouters(chain)), among((Collection<?>) ROUTERS.on(chain)));
+            way = Math.max(among(listed(STATE_ROUTERS, chain)), among(listed(ROUTERS, chain)));
+            if (LEGACY_ROUTERS.get(chain.getClass()) != UNKNOWN) {
+                way = Math.max(way, among((Collection<?>) ((Field) LEGACY_ROUTERS.get(chain.getClass())).get(chain)));
+            }
         }
         for (int i = 0; i < invokers.length && way == SKIP; i++) {
             way = DubboNames.mock(invokers[i]) ? RUN : SKIP;
@@ -67,10 +78,10 @@ public final class DubboRules {
         return way;
     }
 
-    /** The chain's routers since 3.0; null in 2.7, where the others are all there are. */
-    private static Collection<?> stateRouters(Object chain) throws Throwable {
+    /** Routers of one kind; null where the version has no such method. */
+    private static Collection<?> listed(Call kind, Object chain) throws Throwable {
         try {
-            return (Collection<?>) STATE_ROUTERS.on(chain);
+            return (Collection<?>) kind.on(chain);
         } catch (IllegalStateException notThere) {
             return null;
         }

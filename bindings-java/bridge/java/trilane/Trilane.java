@@ -83,7 +83,8 @@ public final class Trilane {
     static void failed(String hook, Throwable cause) {
         try {
             Native.count(0);
-            Native.log(1, "TRL-103", hook, "a hook failed and did nothing: " + cause.getClass().getName());
+            String what = "the hook " + hook + " failed and did nothing: " + cause.getClass().getName();
+            Native.log(1, "TRL-103", hook, what);
         } catch (Throwable ignored) {
             // Nothing is left to be done for a process in which even this fails.
         }

@@ -68,12 +68,16 @@ class Topology:
         for name in ("a-base", "a-gray"):
             self.programs[name].ready()
         self.rule_file("mode: on\n")
-        self.node("front", library=self.library, rules=self.rules, next="a", http=1)
+        inside = {"group": "local", "port": free_port(), "local": 1}
+        self.node("front", library=self.library, rules=self.rules, next="a", http=1, **inside)
         self.node("stock", next="a", http=1)
+        # The first one is gray on purpose: Dubbo makes the consumer's own URL from it.
         # Without a registry nothing but the rule file and the addresses themselves can say who is gray.
         gray = f"{self.bed.protocol}://127.0.0.1:{self.ports['c-gray']}?dubbo.tag=gray"
         base = f"{self.bed.protocol}://127.0.0.1:{self.ports['c-base']}"
-        self.node("direct", library=self.library, next="c", http=1, url=f"{base};{gray}")
+        # 2.7 takes several addresses for several registries and fails on them unless a cluster is named.
+        more = {"cluster": "failover"} if self.bed.folder == "dubbo27" else {}
+        self.node("direct", library=self.library, next="c", http=1, url=f"{gray};{base}", **more)
         for name in ("front", "stock", "direct"):
             self.programs[name].ready()
 
@@ -136,6 +140,9 @@ def lanes(topology, check):
     check("a lane that is not there falls back to the baseline", got == ["a-base > c-base"], str(got))
     got = answers(front, 10, "/later", x_mse_tag="gray")
     check("an asynchronous service keeps the lane on another thread", got == ["a-gray > c-gray"], str(got))
+    got = answers(front, 10, "/local", x_mse_tag="gray")
+    wanted = ["front > a-gray > c-gray | a-gray > c-gray"]
+    check("a call inside the process keeps the lane, and its caller keeps it after that", got == wanted, str(got))
     mixed = [front.get(x_mse_tag=tag)[1] for tag in ("gray", "", "blue") * 10]
     expected = ["a-gray > c-gray", "a-base > c-base", "a-base > c-base"] * 10
     check("threads that carried a tag are clean for the next request", mixed == expected, str(sorted(set(mixed))))

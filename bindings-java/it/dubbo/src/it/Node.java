@@ -18,11 +18,13 @@ import org.apache.dubbo.rpc.RpcContext;
 /**
  * An ordinary program: a Dubbo provider, a consumer behind a small web server, or both. Settings are properties:
  * {@code name}, {@code app}, {@code registry}; a provider has {@code protocol} and {@code port}; {@code next} names the
- * group of the next hop; {@code url} its addresses, where no registry gives them; {@code http} opens the web server.
+ * group of the next hop; {@code url} its addresses, where no registry gives them; {@code http} opens the web server,
+ * and {@code local} lets that call the program's own service inside the process.
  */
 public class Node implements Chain {
     private final String name = System.getProperty("name");
     private Chain next;
+    private Chain local;
 
     public static void main(String[] args) throws Exception {
         Node node = new Node();
@@ -30,7 +32,7 @@ public class Node implements Chain {
         DubboBootstrap bootstrap = DubboBootstrap.getInstance()
                 .application(new ApplicationConfig(System.getProperty("app", node.name)))
                 .registry(registry);
-        ReferenceConfig<Chain> reference = node.reference();
+        ReferenceConfig<Chain> reference = reference(System.getProperty("next"));
         if (reference != null) {
             bootstrap.reference(reference);
         }
@@ -44,13 +46,17 @@ public class Node implements Chain {
         }
         bootstrap.start();
         node.next = reference == null ? null : reference.get();
+        if (System.getProperty("local") != null) {
+            ReferenceConfig<Chain> inside = reference(System.getProperty("group"));
+            inside.setScope("local");
+            node.local = inside.get();
+        }
         int http = System.getProperty("http") == null ? 0 : node.serve();
         System.out.println("READY " + http);
         bootstrap.await();
     }
 
-    private ReferenceConfig<Chain> reference() {
-        String group = System.getProperty("next");
+    private static ReferenceConfig<Chain> reference(String group) {
         if (group == null) {
             return null;
         }
@@ -60,6 +66,7 @@ public class Node implements Chain {
         reference.setCheck(false);
         reference.setTimeout(15000);
         reference.setUrl(System.getProperty("url"));
+        reference.setCluster(System.getProperty("cluster"));
         return reference;
     }
 
@@ -77,13 +84,24 @@ public class Node implements Chain {
         return CompletableFuture.supplyAsync(() -> next.chain(how)).thenApply(rest -> name + " > " + rest);
     }
 
-    /** {@code /chain}, {@code /later}; {@code ?tag=x} is put on the call by the program itself, {@code ?force} too. */
+    /** {@code /chain}, {@code /later}, {@code /local}; {@code ?tag=x} is put on the call by the program itself, {@code ?force} too. */
     private int serve() throws IOException {
         HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
         server.setExecutor(Executors.newFixedThreadPool(4));
         server.createContext("/", this::answer);
         server.start();
         return server.getAddress().getPort();
+    }
+
+    private String call(String path) throws Exception {
+        switch (path) {
+            case "/later":
+                return next.later("").get();
+            case "/local":
+                return local.chain("") + " | " + next.chain("");
+            default:
+                return next.chain("");
+        }
     }
 
     private void answer(HttpExchange exchange) throws IOException {
@@ -97,8 +115,7 @@ public class Node implements Chain {
             if (query.endsWith("&force")) {
                 RpcContext.getContext().setAttachment("dubbo.force.tag", "true");
             }
-            boolean later = exchange.getRequestURI().getPath().equals("/later");
-            body = later ? next.later("").get() : next.chain("");
+            body = call(exchange.getRequestURI().getPath());
         } catch (Exception e) {
             status = 500;
             body = String.valueOf(e);
