@@ -78,30 +78,28 @@ def command(args, cwd=ROOT, env=None, title=None):
     return done.stdout
 
 
-def newest(folder):
-    return max((p.stat().st_mtime for p in folder.rglob("*") if p.is_file()), default=0.0)
-
-
-def javac(name, sources, sourcepath=None, classpath=()):
-    """Compiles into .cache/bench/NAME unless that is newer than its sources.
+def javac(name, sources, beside=(), classpath=()):
+    """Compiles into .cache/bench/NAME unless that is newer than its sources; of the sources `beside`, no class stays.
 
     `-source 8` because it knows no modules: newer ones refuse classes in a package of java's own.
     """
     need("javac", "apt-get install openjdk-17-jdk-headless")
     out = CACHE / name
     stamp = out / ".made"
-    reads = max([s.stat().st_mtime for s in sources] + ([newest(sourcepath)] if sourcepath else []))
+    reads = max(s.stat().st_mtime for s in [*sources, *beside])
     if stamp.exists() and stamp.stat().st_mtime >= reads:
         return out
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     args = ["javac", "-source", "8", "-target", "8", "-nowarn", "-Xlint:-options", "-proc:none", "-implicit:none",
             "-encoding", "UTF-8", "-d", out]
-    if sourcepath:
-        args += ["-sourcepath", sourcepath]
     if classpath:
         args += ["-cp", ":".join(map(str, classpath))]
-    command([*args, *sources], env=environment(), title=f"compile {name} (javac)")
+    command([*args, *sources, *beside], env=environment(), title=f"compile {name} (javac)")
+    own = {s.stem for s in sources}
+    for made in out.rglob("*.class") if beside else ():
+        if made.stem.split("$")[0] not in own:
+            made.unlink()
     stamp.touch()
     return out
 
@@ -109,7 +107,7 @@ def javac(name, sources, sourcepath=None, classpath=()):
 def boot_classes():
     """The bench's classes of the bridge's package: they go on the boot class path, where the bridge is."""
     sources = sorted((HERE / "java" / "boot").rglob("*.java"))
-    return javac("boot", sources, sourcepath=ROOT / "bindings-java" / "bridge" / "java")
+    return javac("boot", sources, beside=sorted((ROOT / "bindings-java" / "bridge" / "java").rglob("*.java")))
 
 
 def fetch_otel():

@@ -1,0 +1,40 @@
+package java.trilane;
+
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+
+/** Lets the bench reach what the hooks reach: a published list and its choice. */
+public final class BenchDoor {
+    static final String KEY = "alicloud.service.tag";
+
+    private final Listing listing;
+
+    /** {@code tags[i]}: null for a baseline instance. */
+    public BenchDoor(String name, Object[] instances, String[] addresses, String[] tags) {
+        boolean[] healthy = new boolean[instances.length];
+        Arrays.fill(healthy, true);
+        Listing.Publisher publisher = new Listing.Publisher(Collections.singletonList(name), instances, healthy);
+        for (int i = 0; i < instances.length; i++) {
+            publisher.metadata(KEY, tags[i]);
+            publisher.instance(addresses[i]);
+        }
+        listing = publisher.publish();
+        if (listing == null || listing.choose(0) == null) {
+            throw new IllegalStateException("the engine refused the list, or the mode is not on");
+        }
+    }
+
+    public List<?> choose(int tag) {
+        return listing.choose(tag);
+    }
+
+    /** As if this thread served a request with this tag; 0 for none. */
+    public static void serve(int tag) {
+        Trilane.holder().scope = tag == 0 ? null : Scope.of(tag);
+    }
+
+    public static int tag(String name) {
+        return Native.tagFind(name);
+    }
+}
