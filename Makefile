@@ -7,11 +7,12 @@ SHELL := bash
 .DEFAULT_GOAL := help
 export CARGO_TERM_PROGRESS_WHEN := never
 CARGO ?= cargo
+comma := ,
 DIST := dist
 # Each suite prints its name and how long it took.
 suite = @echo "== $(1)"; start=$$SECONDS; { $(2); } || exit 1; echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help tools build test test-all demo vectors bench clean rust-tests java-tests go-tests lint
+.PHONY: help tools build test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint
 
 help:
 	@sed -n '1,5s/^# //p' Makefile
@@ -51,14 +52,38 @@ rust-tests:
 
 java-tests: build
 	$(call suite,java agent,$(CARGO) test --quiet -p trilane-agent --features jvm)
+	$(call suite,java: Spring Boot and HTTP clients,python3 bindings-java/it/spring/run.py --boot 35 --jdk 17 --clients new)
+	$(call suite,java: Dubbo,python3 bindings-java/it/dubbo/run.py --bed 33-tri)
 
 go-tests: build
 	$(call suite,go,bindings-go/test.sh)
 
-test: tools build lint rust-tests java-tests go-tests
+demo-tests:
+	$(call suite,demo: its judge,python3 -m unittest discover -q -s tests/demo)
+
+# The shared cases; each runner prints `vectors: LANGUAGE=N`.
+counted = tee >(cat >&2) | sed -n 's/^vectors: $(1)=\([0-9][0-9]*\)$$/\1/p'
+vectors: build
+	@rust=$$($(CARGO) test --quiet -p trilane-tests --test vectors | $(call counted,rust)); \
+	java=$$(tests/vectors/java/run.sh $(DIST)/libtrilane.so | $(call counted,java)); \
+	go=$$(PKG_CONFIG_PATH=$$PWD/$(DIST)/go/lib/pkgconfig go test -C bindings-go -tags trilanetest -count=1 -v \
+		-run '^TestVectors$$' ./internal/native | $(call counted,go)); \
+	echo "vectors: rust=$$rust java=$${java:-skipped} go=$$go"; \
+	[ "$$rust" = "$$go" ] && [ "$${java:-$$rust}" = "$$rust" ] || { echo "the counts differ"; exit 1; }
+
+test: tools build lint rust-tests vectors java-tests go-tests demo-tests
+
+# Versions x JDKs, every bed, the wide stress of the class editor.
+test-all: test
+	$(call suite,java: Spring$(comma) all versions,python3 bindings-java/it/spring/run.py)
+	$(call suite,java: Dubbo$(comma) all versions,python3 bindings-java/it/dubbo/run.py)
 
 demo: build
 	python3 tests/demo/demo.py
+
+bench: build
+	$(call suite,bench: programs,$(CARGO) build --quiet --release -p trilane-tests --bin bench-route)
+	python3 tests/bench/bench.py
 
 clean:
 	rm -rf target dist .cache
