@@ -77,9 +77,6 @@ public final class DubboRouting {
     }
 
     private static int id(Scope scope, DubboDirectory.State state) {
-        if (scope == null) {
-            scope = state.ownTag;
-        }
-        return scope == null ? 0 : scope.id;
+        return Scope.number(scope == null ? state.ownTag : scope);
     }
 }

@@ -76,12 +76,11 @@ public final class SpringLoadBalancer {
 
         List<?> choose(String name, List<?> list) throws Throwable {
             Scope scope = Trilane.current();
-            int tag = scope == null ? 0 : scope.id;
             SpringListing[] listings = known.get(name);
             if (listings != null) {
                 for (int i = 0; i < listings.length; i++) {
                     if (listings[i].isFor(list)) {
-                        return listings[i].choose(tag, list, null);
+                        return listings[i].choose(Scope.number(scope), list, null);
                     }
                 }
             }
@@ -89,17 +88,17 @@ public final class SpringLoadBalancer {
             SpringListing listing = find(listings, elements);
             if (listing != null) {
                 listing.source = list;
-                return listing.choose(tag, list, null);
+                return listing.choose(Scope.number(scope), list, null);
             }
             listing = alike(listings, elements);
             if (listing != null) {
-                return listing.choose(tag, list, elements);
+                return listing.choose(Scope.number(scope), list, elements);
             }
             listing = publish(name, list, elements);
             if (listing == null) {
                 return list;
             }
-            return listing.choose(tag, list, listing.hasElements(elements) ? null : elements);
+            return listing.choose(Scope.number(scope), list, listing.hasElements(elements) ? null : elements);
         }
 
         private static SpringListing find(SpringListing[] listings, Object[] elements) {
