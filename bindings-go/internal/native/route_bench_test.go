@@ -45,8 +45,8 @@ func cpuNanos() int64 {
 	return now.Nano()
 }
 
-// What a decision costs through cgo, by the CPU time of the thread. `make bench` sets it beside the same in Rust.
-func BenchmarkRoute(b *testing.B) {
+// benchEngine is started once per process, with the rules of whoever asks first.
+func benchEngine(b *testing.B) *Engine {
 	rules := filepath.Join(b.TempDir(), "lanes.yaml")
 	if err := os.WriteFile(rules, []byte(benchRules()), 0o600); err != nil {
 		b.Fatal(err)
@@ -56,6 +56,32 @@ func BenchmarkRoute(b *testing.B) {
 	if e == nil {
 		b.Fatal("the engine did not start")
 	}
+	return e
+}
+
+// perCall runs the calls on one thread and reports its CPU time for each.
+func perCall(b *testing.B, call func(n int)) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	b.ResetTimer()
+	begin := cpuNanos()
+	call(b.N)
+	b.ReportMetric(float64(cpuNanos()-begin)/float64(b.N), "cpu-ns/op")
+}
+
+// What crossing to the engine costs when almost nothing is done there.
+func BenchmarkCrossing(b *testing.B) {
+	e := benchEngine(b)
+	perCall(b, func(calls int) {
+		for range calls {
+			e.Mode()
+		}
+	})
+}
+
+// What a decision costs through cgo, by the CPU time of the thread. `make bench` sets it beside the same in Rust.
+func BenchmarkRoute(b *testing.B) {
+	e := benchEngine(b)
 	for _, size := range benchSizes {
 		b.Run(fmt.Sprintf("instances=%d/lanes=%d", size.instances, size.lanes), func(b *testing.B) {
 			list := e.Authority(fmt.Sprintf("bench-%d-%d:80", size.instances, size.lanes))
@@ -67,16 +93,13 @@ func BenchmarkRoute(b *testing.B) {
 			if first := e.Route(list, tags[0], 0, 1, stamp); list == 0 || first.Index == NoIndex || first.Flags != 0 {
 				b.Fatalf("list %d does not decide: %+v", list, first)
 			}
-			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			entropy, calls := uint64(0x9e3779b97f4a7c15), 0
-			b.ResetTimer()
-			begin := cpuNanos()
-			for ; calls < b.N; calls++ {
-				entropy = entropy*0x5851f42d4c957f2d + 1
-				e.Route(list, tags[calls%len(tags)], 0, entropy, stamp)
-			}
-			b.ReportMetric(float64(cpuNanos()-begin)/float64(b.N), "cpu-ns/op")
+			perCall(b, func(calls int) {
+				entropy := uint64(0x9e3779b97f4a7c15)
+				for n := range calls {
+					entropy = entropy*0x5851f42d4c957f2d + 1
+					e.Route(list, tags[n%len(tags)], 0, entropy, stamp)
+				}
+			})
 		})
 	}
 }

@@ -34,8 +34,8 @@ def java(run, lanes):
     return {case["name"]: case["ns"] for case in map(json.loads, out.splitlines())}
 
 
-def go(run, lanes):
-    args = [GO_TEST, "-test.run", "^$", "-test.bench", f"^BenchmarkRoute/instances={INSTANCES}/lanes={lanes}$",
+def go(run, name):
+    args = [GO_TEST, "-test.run", "^$", "-test.bench", f"^Benchmark{name}$",
             "-test.count", run.pick(15, 5), "-test.benchtime", "200000x"]
     out = machine.command(args, env=machine.environment())
     found = [float(ns) for ns in re.findall(r"([0-9.]+) cpu-ns/op", out)]
@@ -51,21 +51,24 @@ def middle(values):
 def measure(run):
     table = run.table("crossing", f"asking from Java and Go, a list of {INSTANCES:,}, beside the same in Rust")
     for lanes in (1, 100):
-        seen = {name: [] for name in ("rust", "java", "choose", "go")}
+        seen = {name: [] for name in ("rust", "java", "choose", "go", "floor")}
         for _ in range(run.pick(9, 2)):
             rust = route.lines("--case", f"{INSTANCES},{lanes}", "--windows", run.pick(15, 5))
             seen["rust"].append(middle(rust[0]["ns"]))
             of_java = java(run, lanes)
             seen["java"].append(middle(of_java["route"]))
             seen["choose"].append(middle(of_java["choose"]))
-            seen["go"].append(middle(go(run, lanes)))
-        base = table.add(f"{lanes} lanes: route in Rust", "ns", seen["rust"])
-        table.add(f"{lanes} lanes: Native.route from Java", "ns", seen["java"])
-        table.add(f"{lanes} lanes: Java's crossing adds", "+ns",
+            seen["go"].append(middle(go(run, f"Route/instances={INSTANCES}/lanes={lanes}")))
+            seen["floor"].append(middle(go(run, "Crossing")))
+        lanes = route.lanes_of(lanes)
+        base = table.add(f"{lanes}: route in Rust", "ns", seen["rust"])
+        table.add(f"{lanes}: Native.route from Java", "ns", seen["java"])
+        table.add(f"{lanes}: Java's crossing adds", "+ns",
                   [a - b for a, b in zip(seen["java"], seen["rust"])], MOST_JAVA_NS, base)
-        table.add(f"{lanes} lanes: Listing.choose, a Java hook's whole choice", "ns", seen["choose"])
-        table.add(f"{lanes} lanes: Engine.Route from Go", "ns", seen["go"])
-        table.add(f"{lanes} lanes: Go's crossing adds", "+ns",
+        table.add(f"{lanes}: Listing.choose, a Java hook's whole choice", "ns", seen["choose"])
+        table.add(f"{lanes}: Engine.Route from Go", "ns", seen["go"])
+        table.add(f"{lanes}: Go's crossing adds", "+ns",
                   [a - b for a, b in zip(seen["go"], seen["rust"])], MOST_GO_NS, base)
+        table.add(f"{lanes}: Engine.Mode from Go, a crossing with nothing behind it", "ns", seen["floor"])
     table.note("A figure is the median of one process's windows; Rust, Java and Go take turns. CPU time of the thread.")
     table.show()
