@@ -10,6 +10,7 @@ import tempfile
 import bed
 import cases
 import clients
+import nacos
 
 # The JDKs that each version of Spring Boot is run on.
 VERSIONS = {"35": (17, 25), "27": (17,), "41": (25,)}
@@ -108,6 +109,7 @@ def main():
     parser.add_argument("--boot", default="35,27,41", help="versions, or `none`")
     parser.add_argument("--jdk", help="only this one")
     parser.add_argument("--clients", default="old,mid,new", help="ages of the HTTP clients, or `none`")
+    parser.add_argument("--nacos", default="nacos35,nacos27", help="programs to run against a Nacos server, or `none`")
     parser.add_argument("--option", default="", help="more agent options, as `,trilane.hook.tomcat=off`")
     options = parser.parse_args()
     bed.Jvm.more_options = options.option
@@ -116,11 +118,14 @@ def main():
         sys.exit(f"no library at {library}: build it first (make build), or name it with --library")
     boots = [b for b in options.boot.split(",") if b != "none"]
     ages = [a for a in options.clients.split(",") if a != "none"]
+    alibaba = [n for n in options.nacos.split(",") if n != "none"]
     if not os.environ.get(bed.INSIDE):
         for boot in boots:
             bed.build("boot" + boot, "app.jar")
         for age in ages:
             clients.build(age)
+        for program in alibaba and ["nacos-server", *alibaba]:
+            nacos.build(program)
     bed.enter_namespace()
     all_cases, homes = bed.Cases(), bed.jdk_homes()
     for boot in boots:
@@ -134,6 +139,11 @@ def main():
                 spring(all_cases, boot, jdk, homes[jdk], jar, library)
     for age in ages:
         clients.run(all_cases, age, homes, library)
+    for program in alibaba:
+        if 17 in homes:
+            nacos.run(all_cases, program, 17, homes[17], library)
+        else:
+            all_cases.skip(program, "JDK 17 is not installed under /usr/lib/jvm")
     sys.exit(all_cases.close())
 
 

@@ -19,6 +19,16 @@ struct Version {
 }
 
 const ROUTERS: &str = "org/apache/dubbo/rpc/cluster/router/";
+/// It comes with Spring Cloud Alibaba, not with the load balancer.
+const NACOS: &str = "com/alibaba/cloud/nacos/loadbalancer/NacosLoadBalancer";
+const NACOS_2021: &str = "com/alibaba/cloud/spring-cloud-starter-alibaba-nacos-discovery/2021.0.6.2/\
+                          spring-cloud-starter-alibaba-nacos-discovery-2021.0.6.2.jar";
+const NACOS_2025: &str = "com/alibaba/cloud/spring-cloud-starter-alibaba-nacos-discovery/2025.0.0.0/\
+                          spring-cloud-starter-alibaba-nacos-discovery-2025.0.0.0.jar";
+const SPRING_CLOUD: &[&str] = &[
+    "org/springframework/cloud/loadbalancer/core/RoundRobinLoadBalancer",
+    "org/springframework/cloud/loadbalancer/core/RandomLoadBalancer",
+];
 
 const VERSIONS: &[Version] = &[
     Version {
@@ -45,6 +55,93 @@ const VERSIONS: &[Version] = &[
         library: "dubbo",
         jars: &["org/apache/dubbo/dubbo/3.3.6/dubbo-3.3.6.jar"],
         without: &["tag/TagRouter", "condition/config/ListenableRouter"],
+    },
+    Version {
+        library: "tomcat",
+        jars: &["org/apache/tomcat/embed/tomcat-embed-core/9.0.83/tomcat-embed-core-9.0.83.jar"],
+        without: &[],
+    },
+    Version {
+        library: "tomcat",
+        jars: &["org/apache/tomcat/embed/tomcat-embed-core/10.1.55/tomcat-embed-core-10.1.55.jar"],
+        without: &[],
+    },
+    Version {
+        library: "tomcat",
+        jars: &["org/apache/tomcat/embed/tomcat-embed-core/11.0.22/tomcat-embed-core-11.0.22.jar"],
+        without: &[],
+    },
+    Version {
+        library: "spring-loadbalancer",
+        jars: &["org/springframework/cloud/spring-cloud-loadbalancer/3.1.8/spring-cloud-loadbalancer-3.1.8.jar"],
+        without: &[NACOS],
+    },
+    Version {
+        library: "spring-loadbalancer",
+        jars: &["org/springframework/cloud/spring-cloud-loadbalancer/5.0.2/spring-cloud-loadbalancer-5.0.2.jar"],
+        without: &[NACOS],
+    },
+    Version { library: "spring-loadbalancer", jars: &[NACOS_2021], without: SPRING_CLOUD },
+    Version { library: "spring-loadbalancer", jars: &[NACOS_2025], without: SPRING_CLOUD },
+    Version {
+        library: "spring-registration",
+        jars: &["org/springframework/cloud/spring-cloud-commons/3.1.8/spring-cloud-commons-3.1.8.jar"],
+        without: &[],
+    },
+    Version {
+        library: "spring-registration",
+        jars: &["org/springframework/cloud/spring-cloud-commons/5.0.2/spring-cloud-commons-5.0.2.jar"],
+        without: &[],
+    },
+    Version {
+        library: "spring-boot",
+        jars: &["org/springframework/boot/spring-boot/2.7.18/spring-boot-2.7.18.jar"],
+        without: &[],
+    },
+    Version {
+        library: "spring-boot",
+        jars: &["org/springframework/boot/spring-boot/4.1.0/spring-boot-4.1.0.jar"],
+        without: &[],
+    },
+    Version {
+        library: "spring-async",
+        jars: &["org/springframework/spring-core/5.3.31/spring-core-5.3.31.jar"],
+        without: &[],
+    },
+    Version {
+        library: "spring-async",
+        jars: &["org/springframework/spring-core/7.0.8/spring-core-7.0.8.jar"],
+        without: &[],
+    },
+    Version {
+        library: "httpclient4",
+        jars: &["org/apache/httpcomponents/httpclient/4.3.6/httpclient-4.3.6.jar"],
+        without: &[],
+    },
+    Version {
+        library: "httpclient4",
+        jars: &["org/apache/httpcomponents/httpclient/4.5.14/httpclient-4.5.14.jar"],
+        without: &[],
+    },
+    Version {
+        library: "httpclient5",
+        jars: &["org/apache/httpcomponents/client5/httpclient5/5.0.4/httpclient5-5.0.4.jar"],
+        without: &[],
+    },
+    Version {
+        library: "httpclient5",
+        jars: &["org/apache/httpcomponents/client5/httpclient5/5.6.5/httpclient5-5.6.5.jar"],
+        without: &[],
+    },
+    Version {
+        library: "okhttp",
+        jars: &["com/squareup/okhttp3/okhttp/3.14.9/okhttp-3.14.9.jar"],
+        without: &["okhttp3/internal/connection/RealCall"],
+    },
+    Version {
+        library: "okhttp",
+        jars: &["com/squareup/okhttp3/okhttp-jvm/5.5.1/okhttp-jvm-5.5.1.jar"],
+        without: &["okhttp3/RealCall"],
     },
 ];
 

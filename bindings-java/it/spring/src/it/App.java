@@ -8,6 +8,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.cloud.client.loadbalancer.LoadBalanced;
@@ -22,6 +23,7 @@ import org.springframework.scheduling.annotation.EnableAsync;
 import org.springframework.stereotype.Component;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.client.RestTemplate;
@@ -72,6 +74,9 @@ public class App {
     @Autowired
     RestTemplate rest;
 
+    @Value("${copy:base}")
+    String copy;
+
     @Autowired
     Next next;
 
@@ -89,6 +94,13 @@ public class App {
     @GetMapping("/feign")
     public String feign(@RequestParam(defaultValue = "") String n) {
         return next.echo(n);
+    }
+
+    /** What the next service is in the tests with a registry: another copy of this program. */
+    @GetMapping("/echo")
+    public String echo(@RequestHeader(name = "x-mse-tag", required = false) String tag, @RequestParam String n) {
+        String seen = tag == null ? "null" : '"' + tag + '"';
+        return "{\"who\": \"" + copy + "\", \"tag\": " + seen + ", \"path\": \"/echo?n=" + n + "\", \"baggage\": null}";
     }
 
     @GetMapping("/plain")

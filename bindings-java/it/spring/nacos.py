@@ -1,0 +1,117 @@
+"""A real Nacos server: a tagged copy registers under its tag, and Spring Cloud Alibaba's callers keep to the lanes."""
+
+import functools
+import glob
+import json
+import os
+import tempfile
+import time
+import urllib.request
+
+import bed
+import cases
+
+TAGGED = {"ALICLOUD_SERVICE_TAG": "gray"}
+
+
+def build(folder):
+    return bed.build(folder, "server.jar" if folder == "nacos-server" else "app.jar")
+
+
+def server(home):
+    """The server; its gRPC ports lie 1000 and 1001 above its own, one of raft's 1000 below."""
+    target = os.path.join(bed.HERE, "nacos-server", "target")
+    # Two jars carry the same classes; the server needs those of this one.
+    first = glob.glob(os.path.join(target, "lib", "hessian-4*.jar"))[0]
+    path = os.pathsep.join([os.path.join(target, "classes"), first, os.path.join(target, "lib", "*")])
+    port, data = 24848, tempfile.mkdtemp(prefix="nacos-")
+    properties = {
+        "nacos.standalone": "true",
+        "nacos.home": data,
+        "nacos.server.main.port": port,
+        "server.port": port,
+        "server.address": "127.0.0.1",
+        "nacos.inetutils.ip-address": "127.0.0.1",
+        "datasource.platform": "derby",
+        "user.home": data,
+    }
+    flags = ["-Xmx384m", *(f"-D{name}={value}" for name, value in properties.items())]
+    return bed.Jvm(home, ["-cp", path, "bed.NacosBed"], "NACOS-BED READY", port, flags=flags)
+
+
+def service(home, jar, library, registry, name, option=None, extra=(), environment=None):
+    port = bed.free_port()
+    arguments = ["-jar", jar, f"--server.port={port}", f"--spring.application.name={name}"]
+    arguments += [f"--spring.cloud.nacos.discovery.server-addr=127.0.0.1:{registry.port}"]
+    arguments += ["--spring.cloud.nacos.discovery.ip=127.0.0.1", "--spring.cloud.loadbalancer.cache.ttl=1s", *extra]
+    return bed.Jvm(home, arguments, "Started App", port, option, library, environment=environment)
+
+
+def registered(registry, name="next"):
+    """Port and metadata of each registered instance."""
+    url = f"http://127.0.0.1:{registry.port}/nacos/v3/client/ns/instance/list?serviceName={name}&namespaceId=public"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        data = json.load(answer)["data"]
+    return {one["port"]: one["metadata"] for one in data}
+
+
+def metadata(registry, base, gray):
+    bed.eventually("both copies are registered", lambda: len(registered(registry)) == 2)
+    seen = registered(registry)
+    if seen[gray.port].get("alicloud.service.tag") != "gray" or "alicloud.service.tag" in seen[base.port]:
+        raise AssertionError(f"registered under {seen}")
+
+
+def lanes(caller):
+    bed.eventually("the caller sees the gray copy", lambda: caller.ask("/rt/next", x_mse_tag="gray")["who"] == "gray")
+    for path in ["/rt/next", "/feign", "/async"]:
+        for _ in range(10):
+            cases.expect(caller.ask(path, x_mse_tag="gray"), "gray", "gray", path)
+            cases.expect(caller.ask(path), "base", None, path)
+            cases.expect(caller.ask(path, x_mse_tag="dev-7"), "base", "dev-7", path)
+
+
+def killed(caller, gray, registry):
+    """When the registry has forgotten the gray copy, its users are served by the baseline."""
+    gray.process.terminate()
+    gray.process.wait(60)
+    deadline = time.monotonic() + 60
+    while len(registered(registry)) > 1:
+        if time.monotonic() > deadline:
+            raise AssertionError("the registry did not forget the stopped copy")
+        time.sleep(0.1)
+
+    def served():
+        status, body = caller.get("/rt/next", x_mse_tag="gray")
+        return status == 200 and json.loads(body)["who"] == "base"
+
+    bed.eventually("the caller has noticed", served)
+    for _ in range(10):
+        cases.expect(caller.ask("/rt/next", x_mse_tag="gray"), "base", "gray", "after the copy went away")
+
+
+def run(all_cases, folder, jdk, home, library):
+    """One version of Spring Cloud Alibaba against the server, with either balancer."""
+    jar, label = build(folder), f"{folder} jdk {jdk}: "
+    if jar is None or build("nacos-server") is None:
+        all_cases.skip(label.strip(), "the programs could not be built (see above)")
+        return
+    rules = cases.Rules()
+    option = f"trilane.rules={rules.path}"
+    try:
+        with server(home) as registry:
+            start = functools.partial(service, home, jar, library, registry)
+            extra = ["--copy=gray"]
+            with start("next") as base, start("next", option, extra, TAGGED) as gray, start("caller", option) as caller:
+                all_cases.run(label + "metadata", functools.partial(metadata, registry, base, gray))
+                all_cases.run(label + "lanes", functools.partial(lanes, caller))
+                extra = ["--spring.cloud.loadbalancer.nacos.enabled=true"]
+                with start("caller", option, extra) as second:
+                    all_cases.run(label + "lanes by Nacos's balancer", functools.partial(lanes, second))
+                all_cases.run(label + "killed", functools.partial(killed, caller, gray, registry))
+    except RuntimeError as why:
+        all_cases.run(label + "start", functools.partial(fail, why))
+
+
+def fail(why):
+    raise why
