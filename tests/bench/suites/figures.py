@@ -54,11 +54,14 @@ class Table:
         self.rows = []
         self.notes = []
 
-    def add(self, what, unit, values, goal=None, base=None, goal_text=None):
-        """`values`: one figure per window or pair. `goal`: the most that is allowed. `base`: 100 % of the ±."""
+    def add(self, what, unit, values, goal=None, base=None, goal_text=None, exact=False):
+        """`values`: one figure per window or pair. `goal`: the most that is allowed. `base`: 100 % of the ±.
+
+        `exact`: a count or a size, the same each time.
+        """
         median, low, high = interval(values)
         word = verdict(goal, low, high, median if base is None else base)
-        if goal is not None and 1 < len(values) < LEAST:
+        if goal is not None and len(values) < LEAST and not exact:
             word = f"not resolved: fewer than {LEAST} values"
         text = goal_text or ("" if goal is None else f"≤ {'+' if unit.startswith('+') else ''}{number(goal)}")
         self.rows.append((what, unit, text, median, low, high, len(values), word))

@@ -44,8 +44,8 @@ def loading(run, table):
             raise machine.Unusable(f"dlopen refuses {LIBRARY}")
     table.add("dlopen in a fresh process: CPU", "ms", [one["cpu"] for one in seen], MOST_LOAD_MS)
     table.add("dlopen in a fresh process: wall", "ms", [one["wall"] for one in seen])
-    table.add("threads started by loading", "", [max(one["threads"] for one in seen)], 0)
-    table.add("descriptors opened by loading", "", [max(one["descriptors"] for one in seen)], 0)
+    table.add("threads started by loading", "", [max(one["threads"] for one in seen)], 0, exact=True)
+    table.add("descriptors opened by loading", "", [max(one["descriptors"] for one in seen)], 0, exact=True)
 
 
 def jvm(run, table):
@@ -66,7 +66,7 @@ def jvm(run, table):
 
 def measure(run):
     table = run.table("footprint", "what the library weighs")
-    table.add("libtrilane.so, stripped", "MB", [LIBRARY.stat().st_size / 1e6], MOST_BYTES / 1e6)
+    table.add("libtrilane.so, stripped", "MB", [LIBRARY.stat().st_size / 1e6], MOST_BYTES / 1e6, exact=True)
     loading(run, table)
     for instances in (1000, INSTANCES):
         kept = route.lines("--memory", instances)[0]

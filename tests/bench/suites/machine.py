@@ -147,7 +147,7 @@ class Child:
     def __init__(self, args, env, log):
         self.log = log
         self.lines, self.news, self.ended = [], threading.Condition(), False
-        self.popen = subprocess.Popen([str(a) for a in args], env=env, stdin=subprocess.DEVNULL,
+        self.popen = subprocess.Popen([str(a) for a in args], env=env, stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.clock = (~self.popen.pid << 3) | 2  # its CPU-time clock, as clock_getcpuclockid(3) makes it
         threading.Thread(target=self._read, daemon=True).start()
@@ -167,6 +167,10 @@ class Child:
     def cpu(self):
         """Seconds of CPU of all its threads, dead ones too."""
         return time.clock_gettime(self.clock)
+
+    def tell(self, line):
+        self.popen.stdin.write(line.encode() + b"\n")
+        self.popen.stdin.flush()
 
     def mark(self):
         with self.news:
@@ -193,6 +197,7 @@ class Child:
     def stop(self):
         if self.popen.poll() is None:
             self.popen.send_signal(signal.SIGKILL)
+        self.popen.stdin.close()
         self.popen.wait()
 
     def __enter__(self):
