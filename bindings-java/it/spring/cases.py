@@ -26,6 +26,7 @@ entry:
   - service: caller
     rules:
       - {{when: {{header: {{x-tester: "yes"}}}}, lane: gray}}
+      - {{when: {{header: {{x-name: "Zoë"}}}}, lane: gray}}
       - {{lane: gray, percent: 10, key: {{header: x-user-id}}, salt: "autumn"}}
 """
 SIMPLE = "--spring.cloud.discovery.client.simple.instances."
@@ -37,7 +38,7 @@ class Rules:
     """A rule file that the running program watches."""
 
     def __init__(self):
-        self.file = tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False)
+        self.file = tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8", delete=False)
         self.write()
 
     @property
@@ -169,6 +170,8 @@ def failed_request(world):
 def entry_header(world):
     expect(world.ask("/rt/next", x_tester="yes"), "gray", "gray", "x-tester: yes")
     expect(world.ask("/rt/next", x_tester="no"), "base", None, "x-tester: no")
+    # Header bytes are UTF-8 to the rules, whatever the server takes them for.
+    expect(world.ask("/rt/next", x_name="Zoë".encode().decode("latin-1")), "gray", "gray", "x-name: Zoë")
 
 
 def entry_share(world):
@@ -270,15 +273,28 @@ def switched(world):
     untagged(world)
 
 
+def off_at_start(world):
+    """Started off, the program is as without the library; switched on later it is as if it had been on from the start."""
+    as_stock(world)
+    world.rules.write()
+    bed.eventually("mode on acts", lambda: looks_laned(world))
+    for case in [tagged, untagged, threads, clean_connection, entry_header]:
+        case(world)
+
+
+def looks_laned(world):
+    return world.ask("/rt/next", x_mse_tag="gray")["tag"] == "gray" and world.ask("/rt/next")["who"] == "base"
+
+
 def tags(world, path):
     return {world.ask(path, x_mse_tag="gray")["tag"] for _ in range(4)}
 
 
-def listings(world):
+def listings(jvm):
     """How many published lists the bridge holds, after a full collection."""
-    jcmd = f"{world.jvm.home}/bin/jcmd"
+    jcmd = f"{jvm.home}/bin/jcmd"
     said = subprocess.run(
-        [jcmd, str(world.jvm.process.pid), "GC.class_histogram"], capture_output=True, text=True, check=True
+        [jcmd, str(jvm.process.pid), "GC.class_histogram"], capture_output=True, text=True, check=True
     ).stdout
     found = re.search(r"\s(\d+)\s+\d+\s+java\.trilane\.SpringListing(?:\s|$)", said, re.M)
     return int(found.group(1)) if found else 0
@@ -293,6 +309,6 @@ def handles_stay_flat(world, calls=300):
                 expect(world.ask("/rt/many", x_mse_tag="gray"), "gray", "gray", "many")
             else:
                 expect(world.ask("/rt/many"), "base", None, "many")
-        counts.append(listings(world))
+        counts.append(listings(world.jvm))
     if counts[0] != counts[2] or not 1 <= counts[2] <= 4:
         raise AssertionError(f"published lists after each {calls} calls: {counts}")

@@ -11,6 +11,7 @@ import urllib.request
 import bed
 import cases
 
+BALANCER = "--spring.cloud.loadbalancer."
 TAGGED = {"ALICLOUD_SERVICE_TAG": "gray"}
 
 
@@ -71,6 +72,15 @@ def lanes(caller):
             cases.expect(caller.ask(path, x_mse_tag="dev-7"), "base", "dev-7", path)
 
 
+def uncached(caller):
+    """Nacos makes new instances for every call, of a class without an equality of its own."""
+    lanes(caller)
+    first = cases.listings(caller)
+    lanes(caller)
+    if not 1 <= cases.listings(caller) <= first:
+        raise AssertionError(f"published lists grew from {first} to {cases.listings(caller)}")
+
+
 def killed(caller, gray, registry):
     """When the registry has forgotten the gray copy, its users are served by the baseline."""
     gray.process.terminate()
@@ -105,9 +115,10 @@ def run(all_cases, folder, jdk, home, library):
             with start("next") as base, start("next", option, extra, TAGGED) as gray, start("caller", option) as caller:
                 all_cases.run(label + "metadata", functools.partial(metadata, registry, base, gray))
                 all_cases.run(label + "lanes", functools.partial(lanes, caller))
-                extra = ["--spring.cloud.loadbalancer.nacos.enabled=true"]
+                extra = [BALANCER + "nacos.enabled=true", BALANCER + "cache.enabled=false"]
                 with start("caller", option, extra) as second:
                     all_cases.run(label + "lanes by Nacos's balancer", functools.partial(lanes, second))
+                    all_cases.run(label + "lanes without a cache", functools.partial(uncached, second))
                 all_cases.run(label + "killed", functools.partial(killed, caller, gray, registry))
     except RuntimeError as why:
         all_cases.run(label + "start", functools.partial(fail, why))

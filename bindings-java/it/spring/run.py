@@ -70,6 +70,14 @@ def many(run, home, jar, library):
             run("handles_stay_flat", functools.partial(cases.handles_stay_flat, world))
 
 
+def off_first(run, home, jar, library):
+    rules = cases.Rules()
+    rules.write(mode="off")
+    with cases.World(home, jar, library, rules, True) as world:
+        run("off_at_start", functools.partial(cases.off_at_start, world))
+        run("off_at_start_no_complaint", functools.partial(no_complaint, world))
+
+
 def virtual_threads(run, home, jar, library):
     extra = ["--spring.threads.virtual.enabled=true"]
     with cases.World(home, jar, library, cases.Rules(), True, extra) as world:
@@ -99,6 +107,7 @@ def spring(all_cases, boot, jdk, home, jar, library):
     if boot == "35" and jdk == 17:
         part(stock, rest_client)
         part(many, library)
+        part(off_first, library)
     if boot == "35" and jdk == 25:
         part(virtual_threads, library)
 
@@ -109,7 +118,7 @@ def main():
     parser.add_argument("--boot", default="35,27,41", help="versions, or `none`")
     parser.add_argument("--jdk", help="only this one")
     parser.add_argument("--clients", default="old,mid,new", help="ages of the HTTP clients, or `none`")
-    parser.add_argument("--nacos", default="nacos35,nacos27", help="programs to run against a Nacos server, or `none`")
+    parser.add_argument("--nacos", default="nacos35,nacos27,nacos41", help="programs to run against a Nacos server, or `none`")
     parser.add_argument("--option", default="", help="more agent options, as `,trilane.hook.tomcat=off`")
     options = parser.parse_args()
     bed.Jvm.more_options = options.option
@@ -140,8 +149,9 @@ def main():
     for age in ages:
         clients.run(all_cases, age, homes, library)
     for program in alibaba:
+        jdk = 25 if program == "nacos41" and 25 in homes else 17
         if 17 in homes:
-            nacos.run(all_cases, program, 17, homes[17], library)
+            nacos.run(all_cases, program, jdk, homes[jdk], library)
         else:
             all_cases.skip(program, "JDK 17 is not installed under /usr/lib/jvm")
     sys.exit(all_cases.close())

@@ -95,12 +95,18 @@ const VERSIONS: &[Version] = &[
     },
     Version {
         library: "spring-boot",
-        jars: &["org/springframework/boot/spring-boot/2.7.18/spring-boot-2.7.18.jar"],
+        jars: &[
+            "org/springframework/boot/spring-boot/2.7.18/spring-boot-2.7.18.jar",
+            "org/springframework/spring-webmvc/5.3.31/spring-webmvc-5.3.31.jar",
+        ],
         without: &[],
     },
     Version {
         library: "spring-boot",
-        jars: &["org/springframework/boot/spring-boot/4.1.0/spring-boot-4.1.0.jar"],
+        jars: &[
+            "org/springframework/boot/spring-boot/4.1.0/spring-boot-4.1.0.jar",
+            "org/springframework/spring-webmvc/7.0.8/spring-webmvc-7.0.8.jar",
+        ],
         without: &[],
     },
     Version {
