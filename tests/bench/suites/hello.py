@@ -15,7 +15,8 @@ def prepare(_run):
 def measure(run):
     table = run.table("hello", "a Hello program, bare and with -agentpath, alternated")
     plain = ["java", *JAVA_FLAGS, "-cp", machine.CACHE / "hello"]
-    ways = {"bare": plain, "trilane": [*plain, f"-agentpath:{LIBRARY}"]}
+    agent = f"-agentpath:{LIBRARY}"
+    ways = {"bare": plain, "trilane": [*plain, agent], "off": [*plain, f"{agent}=mode=off"]}
     if machine.OTEL.exists():
         ways["otel"] = [*plain, f"-javaagent:{machine.OTEL}", "-Dotel.traces.exporter=none",
                         "-Dotel.metrics.exporter=none", "-Dotel.logs.exporter=none"]
@@ -32,10 +33,11 @@ def measure(run):
                 seen[way].append((1000 * cpu, rss / 1e6))
     bare_cpu = table.add("bare: CPU", "ms", [cpu for cpu, _ in seen["bare"]])
     bare_rss = table.add("bare: max RSS", "MB", [rss for _, rss in seen["bare"]])
-    for way, goals in (("trilane", (MOST_CPU_MS, MOST_RSS_MB)), ("otel", (None, None))):
+    names = {"trilane": "trilane", "off": "trilane, off at the start", "otel": "OpenTelemetry's agent"}
+    for way, name in names.items():
+        goals = (MOST_CPU_MS, MOST_RSS_MB) if way == "trilane" else (None, None)
         added = [(a[0] - b[0], a[1] - b[1]) for a, b in zip(seen.get(way, []), seen["bare"])]
         if added:
-            name = "OpenTelemetry's agent" if way == "otel" else "trilane"
             table.add(f"{name} adds: CPU", "+ms", [cpu for cpu, _ in added], goals[0], bare_cpu)
             table.add(f"{name} adds: max RSS", "+MB", [rss for _, rss in added], goals[1], bare_rss)
     table.note("The ± of what is not resolved is in relation to the bare program.")
