@@ -7,29 +7,38 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"unsafe"
 )
 
-var benchSizes = []struct{ instances, lanes int }{{10, 1}, {1000, 1}, {1000, 100}, {10000, 100}}
+var benchSizes = []int{10, 1000, 10000}
+
+// benchLanes is how many lanes the rules name: BENCH_LANES, otherwise 1. A process has one engine.
+func benchLanes() int {
+	lanes, err := strconv.Atoi(os.Getenv("BENCH_LANES"))
+	if err != nil || lanes < 1 {
+		return 1
+	}
+	return lanes
+}
 
 // benchRules names one dialled authority per size: half of the instances are baseline, the rest the lanes' in turn.
-func benchRules() string {
+func benchRules(lanes int) string {
 	var text strings.Builder
 	text.WriteString("apiVersion: trilane/v1\nmode: on\nlanes:\n")
-	for lane := range 100 {
+	for lane := range lanes {
 		fmt.Fprintf(&text, "  - {tag: lane-%d}\n", lane)
 	}
 	text.WriteString("services:\n")
 	for _, size := range benchSizes {
-		name := fmt.Sprintf("bench-%d-%d", size.instances, size.lanes)
-		fmt.Fprintf(&text, "  - name: %s\n    authorities: [\"%s:80\"]\n    instances:\n", name, name)
-		for n := range size.instances {
+		fmt.Fprintf(&text, "  - name: bench-%d\n    authorities: [\"bench-%d:80\"]\n    instances:\n", size, size)
+		for n := range size {
 			tag := ""
 			if n%2 == 1 {
-				tag = fmt.Sprintf(", tag: lane-%d", n/2%size.lanes)
+				tag = fmt.Sprintf(", tag: lane-%d", n/2%lanes)
 			}
 			fmt.Fprintf(&text, "      - {address: \"10.%d.%d.1:%d\"%s}\n", n%250, n/250, 1000+n, tag)
 		}
@@ -48,7 +57,7 @@ func cpuNanos() int64 {
 // benchEngine is started once per process, with the rules of whoever asks first.
 func benchEngine(b *testing.B) *Engine {
 	rules := filepath.Join(b.TempDir(), "lanes.yaml")
-	if err := os.WriteFile(rules, []byte(benchRules()), 0o600); err != nil {
+	if err := os.WriteFile(rules, []byte(benchRules(benchLanes())), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	b.Setenv("TRILANE_RULES", rules)
@@ -82,11 +91,12 @@ func BenchmarkCrossing(b *testing.B) {
 // What a decision costs through cgo, by the CPU time of the thread. `make bench` sets it beside the same in Rust.
 func BenchmarkRoute(b *testing.B) {
 	e := benchEngine(b)
+	lanes := benchLanes()
 	for _, size := range benchSizes {
-		b.Run(fmt.Sprintf("instances=%d/lanes=%d", size.instances, size.lanes), func(b *testing.B) {
-			list := e.Authority(fmt.Sprintf("bench-%d-%d:80", size.instances, size.lanes))
+		b.Run(fmt.Sprintf("instances=%d", size), func(b *testing.B) {
+			list := e.Authority(fmt.Sprintf("bench-%d:80", size))
 			stamp := e.Stamp(list)
-			tags := make([]uint16, size.lanes)
+			tags := make([]uint16, lanes)
 			for n := range tags {
 				tags[n] = e.TagFind(fmt.Sprintf("lane-%d", n))
 			}

@@ -34,10 +34,10 @@ def java(run, lanes):
     return {case["name"]: case["ns"] for case in map(json.loads, out.splitlines())}
 
 
-def go(run, name):
+def go(run, name, lanes):
     args = [GO_TEST, "-test.run", "^$", "-test.bench", f"^Benchmark{name}$",
             "-test.count", run.pick(15, 5), "-test.benchtime", "200000x"]
-    out = machine.command(args, env=machine.environment())
+    out = machine.command(args, env=machine.environment({"BENCH_LANES": str(lanes)}))
     found = [float(ns) for ns in re.findall(r"([0-9.]+) cpu-ns/op", out)]
     if not found:
         raise machine.Unusable(f"the Go benchmark printed no figure:\n{out}")
@@ -58,8 +58,8 @@ def measure(run):
             of_java = java(run, lanes)
             seen["java"].append(middle(of_java["route"]))
             seen["choose"].append(middle(of_java["choose"]))
-            seen["go"].append(middle(go(run, f"Route/instances={INSTANCES}/lanes={lanes}")))
-            seen["floor"].append(middle(go(run, "Crossing")))
+            seen["go"].append(middle(go(run, f"Route/instances={INSTANCES}", lanes)))
+            seen["floor"].append(middle(go(run, "Crossing", lanes)))
         lanes = route.lanes_of(lanes)
         base = table.add(f"{lanes}: route in Rust", "ns", seen["rust"])
         table.add(f"{lanes}: Native.route from Java", "ns", seen["java"])
