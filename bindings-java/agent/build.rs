@@ -47,7 +47,7 @@ fn compile(javac: &Path, sources: &Path, classes: &Path) {
     command
         .env_remove("JAVA_TOOL_OPTIONS")
         .env_remove("JDK_JAVAC_OPTIONS")
-        .args(["-source", "8", "-target", "8", "-encoding", "UTF-8", "-g:lines,source", "-nowarn", "-proc:none"])
+        .args(["-source", "8", "-target", "8", "-encoding", "UTF-8", "-g:source,lines", "-nowarn", "-proc:none"])
         .args(["-Xlint:-options", "-XDstringConcat=inline", "-implicit:none", "-d"])
         .arg(classes)
         .args(&files);
@@ -62,32 +62,62 @@ fn compile(javac: &Path, sources: &Path, classes: &Path) {
     assert!(output.status.success(), "{} failed on the Java bridge:\n{said}", javac.display());
 }
 
-/// Writes `&[("java/trilane/A", include_bytes!("...")), ...]`, each class after those it extends or implements.
+/// Writes `&[("java/trilane/A", include_bytes!("..."), &[0, 3]), ...]`: each class after those it extends or
+/// implements, with the places of all classes that it needs, itself included, in ascending order.
 fn embed(directory: &Path) -> String {
-    let mut found: Vec<(String, Vec<String>, PathBuf)> = fs::read_dir(directory)
+    let mut found: Vec<(Vec<String>, PathBuf)> = fs::read_dir(directory)
         .expect("javac wrote the package")
         .map(|entry| {
             let path = entry.expect("readable directory").path();
-            let mut names = own_and_super_names(&fs::read(&path).expect("readable class file"));
-            (names.remove(0), names, path)
+            (own_and_super_names(&fs::read(&path).expect("readable class file")), path)
         })
         .collect();
     // Nested classes first: `Scope$1` before `Scope`.
-    found.sort_by(|a, b| b.0.matches('$').count().cmp(&a.0.matches('$').count()).then(a.0.cmp(&b.0)));
-    let ours: Vec<String> = found.iter().map(|class| class.0.clone()).collect();
-    let mut done: Vec<String> = Vec::new();
-    let mut list = String::from("&[\n");
+    let nesting = |name: &str| std::cmp::Reverse(name.matches('$').count());
+    found.sort_by(|(a, _), (b, _)| nesting(&a[0]).cmp(&nesting(&b[0])).then(a[0].cmp(&b[0])));
+    let ours: Vec<String> = found.iter().map(|(names, _)| names[0].clone()).collect();
+    let mut order: Vec<(String, PathBuf)> = Vec::new();
     while !found.is_empty() {
-        let next = found
-            .iter()
-            .position(|(_, needs, _)| needs.iter().all(|n| !ours.contains(n) || done.contains(n)))
-            .expect("no class extends itself");
-        let (name, _, path) = found.remove(next);
-        list.push_str(&format!("    ({name:?}, include_bytes!({:?})),\n", path.to_str().expect("UTF-8 path")));
-        done.push(name);
+        let done = |name: &String| !ours.contains(name) || order.iter().any(|(done, _)| done == name);
+        let next = found.iter().position(|(names, _)| names[1..].iter().all(done)).expect("no class extends itself");
+        let (mut names, path) = found.remove(next);
+        order.push((names.remove(0), path));
+    }
+    let needs: Vec<Vec<usize>> = order.iter().map(|(_, path)| mentioned(path, &order)).collect();
+    let mut list = String::from("&[\n");
+    for (at, (name, path)) in order.iter().enumerate() {
+        let path = path.to_str().expect("UTF-8 path");
+        list.push_str(&format!("    ({name:?}, include_bytes!({path:?}), &{:?}),\n", closure(at, &needs)));
     }
     list.push(']');
     list
+}
+
+/// The places of the classes whose names stand in a class file's constants, as such or in a descriptor.
+fn mentioned(path: &Path, all: &[(String, PathBuf)]) -> Vec<usize> {
+    let bytes = fs::read(path).expect("readable class file");
+    let named = |name: &str| {
+        let mut windows = bytes.windows(name.len() + 1);
+        windows.any(|w| {
+            w.starts_with(name.as_bytes()) && !(w[name.len()] == b'$' || w[name.len()].is_ascii_alphanumeric())
+        })
+    };
+    (0..all.len()).filter(|at| named(&all[*at].0)).collect()
+}
+
+fn closure(start: usize, needs: &[Vec<usize>]) -> Vec<usize> {
+    let mut reached = vec![start];
+    let mut at = 0;
+    while at < reached.len() {
+        for next in &needs[reached[at]] {
+            if !reached.contains(next) {
+                reached.push(*next);
+            }
+        }
+        at += 1;
+    }
+    reached.sort_unstable();
+    reached
 }
 
 /// The names of a class file's class, superclass and interfaces.

@@ -2,20 +2,37 @@
 
 use std::ffi::CString;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
 use jni_sys::{jclass, jmethodID, jvalue};
+use parking_lot::ReentrantMutex;
 
 use crate::jni::{Env, call};
 use crate::natives;
 use crate::table::Table;
 use trilane_engine::{Engine, Mode};
 
-/// Name and bytes of each bridge class; superclasses and interfaces come before the classes that need them.
+/// One bridge class: its name, its bytes, and the places in `CLASSES` of every class that it needs, itself included.
+type Class = (&'static str, &'static [u8], &'static [u16]);
+
+/// Superclasses and interfaces come before the classes that need them.
 #[cfg(feature = "jvm")]
-static CLASSES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/classes.rs"));
+static CLASSES: &[Class] = include!(concat!(env!("OUT_DIR"), "/classes.rs"));
 #[cfg(not(feature = "jvm"))]
-static CLASSES: &[(&str, &[u8])] = &[];
+static CLASSES: &[Class] = &[];
+
+/// What has become of each class.
+static STATES: [AtomicU8; MOST_CLASSES] = [const { AtomicU8::new(ABSENT) }; MOST_CLASSES];
+const MOST_CLASSES: usize = 512;
+const _: () = assert!(CLASSES.len() <= MOST_CLASSES);
+const ABSENT: u8 = 0;
+/// A thread that holds `DEFINING` is at it.
+const BEING_DEFINED: u8 = 1;
+const DEFINED: u8 = 2;
+const REFUSED: u8 = 3;
+
+/// Held while classes are defined. Defining one may load others, whose class hooks come back here on the same thread.
+static DEFINING: ReentrantMutex<()> = ReentrantMutex::new(());
 
 /// `java.trilane.Trilane` and its `changed(int,long)`, once the bridge is there.
 static TRILANE: AtomicPtr<jni_sys::_jobject> = AtomicPtr::new(ptr::null_mut());
@@ -35,18 +52,47 @@ pub(crate) fn is_there(env: Env) -> bool {
     env.find_class(c"java/trilane/Native").is_some()
 }
 
-/// Defines the bridge classes and binds their natives. Once per process.
-pub(crate) fn define(env: Env) -> Result<(), DefineError> {
+/// Makes sure that a bridge class and all that it needs are in the boot loader: called before the first class that
+/// calls it gets its new bytes, so that a program pays only for the libraries it has.
+///
+/// This may run inside the class hook, while some class is being loaded. No bridge class may therefore extend a
+/// hooked class, but for those that `prepare` defines before any class is hooked.
+pub(crate) fn ensure(env: Env, name: &str) -> Result<(), DefineError> {
+    let Some((_, _, needed)) = CLASSES.iter().find(|class| class.0.strip_prefix("java/trilane/") == Some(name)) else {
+        return Err(DefineError::Refused("a class that the library does not have"));
+    };
+    let state = |at: u16| &STATES[usize::from(at)];
+    if needed.iter().all(|at| state(*at).load(Ordering::Acquire) == DEFINED) {
+        return Ok(());
+    }
+    let _guard = DEFINING.lock();
+    for at in *needed {
+        let (name, bytes, _) = CLASSES[usize::from(*at)];
+        match state(*at).load(Ordering::Acquire) {
+            ABSENT => {}
+            REFUSED => return Err(DefineError::Refused(name)),
+            _ => continue,
+        }
+        state(*at).store(BEING_DEFINED, Ordering::Release);
+        let class = CString::new(name).ok().and_then(|name| env.define_in_boot_loader(&name, bytes));
+        let Some(class) = class else {
+            state(*at).store(REFUSED, Ordering::Release);
+            return Err(if is_there(env) { DefineError::AlreadyThere } else { DefineError::Refused(name) });
+        };
+        // SAFETY: `class` is a local reference of this thread.
+        unsafe { call!(env, DeleteLocalRef, class) };
+        state(*at).store(DEFINED, Ordering::Release);
+    }
+    Ok(())
+}
+
+/// Defines the classes that every hook needs and binds their natives. Once per process.
+pub(crate) fn prepare(env: Env) -> Result<(), DefineError> {
     if !TRILANE.load(Ordering::Acquire).is_null() {
         return Ok(());
     }
-    for (name, bytes) in CLASSES {
-        let c_name = CString::new(*name).map_err(|_| DefineError::Refused(name))?;
-        let class = env
-            .define_in_boot_loader(&c_name, bytes)
-            .ok_or_else(|| if is_there(env) { DefineError::AlreadyThere } else { DefineError::Refused(name) })?;
-        // SAFETY: `class` is a local reference of this thread.
-        unsafe { call!(env, DeleteLocalRef, class) };
+    for name in ["Native", "Trilane", "ForkJoin"] {
+        ensure(env, name)?;
     }
     let native = env.find_class(c"java/trilane/Native").ok_or(DefineError::Refused("Native"))?;
     if !env.register(native, &natives::methods()) {

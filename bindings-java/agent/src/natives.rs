@@ -12,7 +12,7 @@ use jni_sys::{JNIEnv, JNINativeMethod, jbyteArray, jclass, jint, jlong};
 
 use crate::boundary::boundary;
 use crate::jni::Env;
-use crate::start::engine;
+use crate::start::{self, engine};
 use trilane_engine::{Counter, Kind};
 
 /// `inbound` when there is no engine: bit 1 of the flags, "act as if not there".
@@ -27,8 +27,11 @@ pub(crate) fn methods() -> Vec<JNINativeMethod> {
         signature: signature.as_ptr().cast_mut(),
         fnPtr: function,
     };
-    let mut all =
-        vec![entry(c"inbound", c"(II[B)J", inbound as *mut c_void), entry(c"count", c"(I)V", count as *mut c_void)];
+    let mut all = vec![
+        entry(c"inbound", c"(II[B)J", inbound as *mut c_void),
+        entry(c"count", c"(I)V", count as *mut c_void),
+        entry(c"firstTag", c"()V", first_tag as *mut c_void),
+    ];
     all.extend(texts::METHODS.iter().map(|m| entry(m.0, m.1, m.2.0)));
     all.extend(lists::METHODS.iter().map(|m| entry(m.0, m.1, m.2.0)));
     all
@@ -77,4 +80,26 @@ unsafe extern "system" fn count(_env: *mut JNIEnv, _class: jclass, _counter: jin
             engine.count(Counter::HookError);
         }
     });
+}
+
+/// `static native void firstTag()`
+unsafe extern "system" fn first_tag(env: *mut JNIEnv, _class: jclass) {
+    boundary("firstTag", (), || start::first_tag(Env(env)));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+
+    #[test]
+    fn every_native_that_the_bridge_declares_is_bound() {
+        let java = include_str!("../../bridge/java/trilane/Native.java");
+        // SAFETY: the table holds constant C strings.
+        let bound: Vec<&str> =
+            super::methods().iter().map(|m| unsafe { CStr::from_ptr(m.name) }.to_str().expect("ASCII")).collect();
+        for line in java.lines().filter(|line| line.contains("static native ")) {
+            let name = line.split('(').next().and_then(|head| head.split(' ').next_back()).expect("a name");
+            assert!(bound.contains(&name), "Native.{name} is bound to nothing");
+        }
+    }
 }

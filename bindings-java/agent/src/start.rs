@@ -28,14 +28,22 @@ static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
 /// What stood behind `libtrilane.so=`, kept from `Agent_OnLoad` to `VMInit`.
 static AGENT_OPTION: OnceLock<String> = OnceLock::new();
 /// Held while classes are switched in, so that a change of the rules and the start do not cross.
-static HOOKING: Mutex<Hooking> = Mutex::new(Hooking { ready: false, broken: false });
+static HOOKING: Mutex<Hooking> = Mutex::new(Hooking { ready: false, broken: false, waiting: Vec::new() });
 
 struct Hooking {
     /// The bridge is defined and the class hook enabled.
     ready: bool,
     /// It could not be; said once, not tried again.
     broken: bool,
+    /// Loaded classes that are hooked when the first tag comes. They are classes of the JDK, never unloaded.
+    waiting: Vec<Global>,
 }
+
+/// A global reference.
+struct Global(jclass);
+
+// SAFETY: a global reference may be used from every attached thread.
+unsafe impl Send for Global {}
 
 /// True for the first start of the process.
 pub(crate) fn claim(vm: *mut JavaVM) -> bool {
@@ -73,24 +81,24 @@ pub(crate) fn start_live(vm: *mut JavaVM, option: String, way: Way) {
     let _ = AGENT_OPTION.set(option);
     let started = Jvmti::new(vm).and_then(listen);
     match (started, Env::current()) {
-        (Ok(()), Some(env)) => bring_up(env, way),
+        (Ok(()), Some(env)) => bring_up(env, way, false),
         (Err(error), _) => say_error("start", &error.to_string()),
         (Ok(()), None) => say_error("start", "the starting thread is not attached to the VM"),
     }
 }
 
 unsafe extern "system" fn vm_init(_jvmti: *mut c_void, env: *mut JNIEnv, _thread: jobject) {
-    boundary("VMInit", (), || bring_up(Env(env), Way::Agent));
+    boundary("VMInit", (), || bring_up(Env(env), Way::Agent, true));
 }
 
 unsafe extern "system" fn vm_death(_jvmti: *mut c_void, _env: *mut JNIEnv) {
     ENDING.store(true, Ordering::Release);
 }
 
-/// Starts the engine and, unless it is off, hooks.
-fn bring_up(env: Env, way: Way) {
+/// Starts the engine and, unless it is off, hooks. `early`: before the application's first instruction.
+fn bring_up(env: Env, way: Way, early: bool) {
     let Some(jvmti) = jvmti() else { return };
-    if bridge::is_there(env) {
+    if another_copy_is_mapped() && bridge::is_there(env) {
         say_error("start", "another copy of the library is active in this VM: this one stays inert");
         return;
     }
@@ -101,7 +109,7 @@ fn bring_up(env: Env, way: Way) {
         say_error("start", &error.to_string());
     }
     engine.on_change(Box::new(|engine| boundary("on_change", (), || changed(engine))));
-    refresh(env, engine);
+    refresh(env, engine, early);
     engine.start_line(&Table::global().summary());
 }
 
@@ -119,13 +127,13 @@ fn changed(engine: &Engine) {
         env
     });
     match attached {
-        Some(env) => refresh(env, engine),
+        Some(env) => refresh(env, engine, false),
         None => say_error("change", "trilane-ctl could not attach to the VM: mode and switches stay as they were"),
     }
 }
 
 /// Brings mode and switches into the bridge, and hooks libraries that are switched on for the first time.
-fn refresh(env: Env, engine: &Engine) {
+fn refresh(env: Env, engine: &Engine, may_wait: bool) {
     let mut hooking = HOOKING.lock();
     let bits = bridge::enabled(engine);
     if hooking.broken || (bits == 0 && !hooking.ready) {
@@ -149,13 +157,13 @@ fn refresh(env: Env, engine: &Engine) {
     });
     let fresh = Table::global().install(bits);
     if fresh != 0 {
-        hook_loaded(env, fresh);
+        hook_loaded(env, &mut hooking, fresh, may_wait);
     }
 }
 
 fn prepare(env: Env) -> Result<(), String> {
     let jvmti = jvmti().ok_or("there is no JVMTI environment")?;
-    bridge::define(env).map_err(|error| match error {
+    bridge::prepare(env).map_err(|error| match error {
         bridge::DefineError::AlreadyThere => {
             "another copy of the library is active in this VM: this one stays inert".to_owned()
         }
@@ -166,35 +174,78 @@ fn prepare(env: Env) -> Result<(), String> {
 }
 
 /// Sends the classes that were loaded before their library was switched in through the class hook.
-fn hook_loaded(env: Env, libraries: u64) {
+///
+/// At the VM's own start those that only hand scopes over wait until there is a scope: a program that never sees a
+/// tag pays nothing for them.
+fn hook_loaded(env: Env, hooking: &mut Hooking, libraries: u64, may_wait: bool) {
     let Some(jvmti) = jvmti() else { return };
+    let table = Table::global();
+    let urgent = if may_wait { libraries & !table.hand_over() } else { libraries };
     // The VM makes a local reference for each loaded class: their number is not known before.
     env.with_frame(64 * 1024, || {
         let mut found: Vec<jclass> = Vec::new();
         let listed = jvmti.loaded_classes(|class, signature| {
-            let hooked = signature
-                .strip_prefix(b"L")
-                .and_then(|name| name.strip_suffix(b";"))
-                .is_some_and(|name| Table::global().concerns(name, libraries));
-            if hooked {
+            let name = signature.strip_prefix(b"L").and_then(|name| name.strip_suffix(b";")).unwrap_or(b"");
+            if table.concerns(name, urgent) {
                 found.push(class);
-            } else {
-                // SAFETY: `class` is a local reference of this thread that nobody else holds.
-                unsafe { call!(env, DeleteLocalRef, class) };
+                return;
+            }
+            // SAFETY: `class` is a local reference of this thread that nobody else holds.
+            unsafe {
+                if table.concerns(name, libraries) {
+                    hooking.waiting.push(Global(call!(env, NewGlobalRef, class)));
+                }
+                call!(env, DeleteLocalRef, class);
             }
         });
         if let Err(error) = listed {
             say_error("hook", &format!("{error}: classes loaded before now are not hooked"));
         }
-        if found.is_empty() || jvmti.retransform(&found).is_ok() {
-            return;
+        retransform(jvmti, &found);
+    });
+}
+
+fn retransform(jvmti: Jvmti, classes: &[jclass]) {
+    if classes.is_empty() || jvmti.retransform(classes).is_ok() {
+        return;
+    }
+    for class in classes {
+        if let Err(error) = jvmti.retransform(&[*class]) {
+            say_error("hook", &format!("{error}: one loaded class stays as it is"));
         }
-        for class in found {
-            if let Err(error) = jvmti.retransform(&[class]) {
-                say_error("hook", &format!("{error}: one loaded class stays as it is"));
+    }
+}
+
+/// The first request of this process that has a tag: now hand-over has something to do.
+pub(crate) fn first_tag(env: Env) {
+    let mut hooking = HOOKING.lock(); // held to the end: a second first request waits until the classes are hooked
+    let waiting = std::mem::take(&mut hooking.waiting);
+    let classes: Vec<jclass> = waiting.iter().map(|class| class.0).collect();
+    if let Some(jvmti) = jvmti() {
+        retransform(jvmti, &classes);
+    }
+    for class in classes {
+        // SAFETY: the global reference is ours and is used nowhere else.
+        unsafe { call!(env, DeleteGlobalRef, class) };
+    }
+}
+
+/// Cheap and rough: is more than one library of this name mapped? The VM is asked only then.
+fn another_copy_is_mapped() -> bool {
+    unsafe extern "C" fn count(info: *mut libc::dl_phdr_info, _size: usize, found: *mut c_void) -> libc::c_int {
+        // SAFETY: the loader passes a live entry, and `found` is the counter below.
+        unsafe {
+            let name = (*info).dlpi_name;
+            if !name.is_null() && std::ffi::CStr::from_ptr(name).to_bytes().windows(7).any(|w| w == b"trilane") {
+                *found.cast::<u32>() += 1;
             }
         }
-    });
+        0
+    }
+    let mut found = 0u32;
+    // SAFETY: the callback fits the declaration and only touches `found`.
+    unsafe { libc::dl_iterate_phdr(Some(count), (&raw mut found).cast()) };
+    found > 1
 }
 
 /// The VM ends: Java is not touched any more.

@@ -168,6 +168,21 @@ impl Table {
         TABLE.get_or_init(|| Table::new(crate::hooks::LIBRARIES))
     }
 
+    /// Libraries whose hooks do nothing until there is a scope. All of them hook classes of the JDK.
+    pub(crate) fn hand_over(&self) -> u64 {
+        const NAMES: [&str; 7] = [
+            "executors",
+            "fork-join",
+            "completable-future",
+            "timer",
+            "virtual-threads",
+            "jdk-url-connection",
+            "jdk-http-client",
+        ];
+        let of = self.libraries.iter().filter(|library| NAMES.contains(&library.name));
+        of.map(|library| 1 << library.bit).sum()
+    }
+
     /// The libraries, in the order of their bits.
     pub(crate) fn libraries(&self) -> &'static [Library] {
         self.libraries
@@ -199,6 +214,13 @@ impl Table {
             to += 1;
         }
         &self.entries[from..to]
+    }
+
+    /// The bridge classes that the rows of a class call.
+    pub(crate) fn bridges(&self, class: &[u8]) -> impl Iterator<Item = &'static str> {
+        let installed = self.installed.load(Ordering::Acquire);
+        let entries = self.find(class).iter().filter(move |e| installed >> self.libraries[e.library].bit & 1 == 1);
+        entries.flat_map(|entry| entry.rows.iter().map(|row| row.bridge.0))
     }
 
     /// Inserts the calls of one class.

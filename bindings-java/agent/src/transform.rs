@@ -6,6 +6,8 @@ use std::slice;
 use jni_sys::{JNIEnv, jclass, jobject};
 
 use crate::boundary::boundary;
+use crate::bridge;
+use crate::jni::Env;
 use crate::start;
 use crate::table::{Outcome, Table};
 
@@ -15,7 +17,7 @@ use crate::table::{Outcome, Table};
 /// Called by the VM with the arguments that JVMTI documents.
 pub(crate) unsafe extern "system" fn class_file_load_hook(
     _env: *mut c_void,
-    _jni: *mut JNIEnv,
+    jni: *mut JNIEnv,
     _redefined: jclass,
     _loader: jobject,
     name: *const c_char,
@@ -33,6 +35,9 @@ pub(crate) unsafe extern "system" fn class_file_load_hook(
         let (name, bytes) = unsafe { (CStr::from_ptr(name).to_bytes(), slice::from_raw_parts(data, len as usize)) };
         let edited = Table::global().edit(name, bytes, &mut |complaint| start::complain(&complaint));
         let Outcome::Edited(edited) = edited else { return };
+        if jni.is_null() || !Table::global().bridges(name).all(|bridge| is_ready(Env(jni), bridge)) {
+            return;
+        }
         let Some(jvmti) = start::jvmti() else { return };
         let Ok(new_size) = c_int::try_from(edited.len()) else { return };
         match jvmti.allocate(&edited) {
@@ -44,4 +49,13 @@ pub(crate) unsafe extern "system" fn class_file_load_hook(
             Err(error) => start::say_error("transform", &error.to_string()),
         }
     });
+}
+
+/// A class must not get a call of a bridge class that the boot loader does not have.
+fn is_ready(env: Env, bridge: &'static str) -> bool {
+    let ready = bridge::ensure(env, bridge);
+    if let Err(error) = &ready {
+        start::say_error(bridge, &format!("the VM refused a bridge class ({error:?}): its library is not hooked"));
+    }
+    ready.is_ok()
 }

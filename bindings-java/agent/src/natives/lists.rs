@@ -25,6 +25,8 @@ pub(super) const METHODS: &[Method] = &[
     (c"explain", c"(JLjava/lang/String;JJ)Ljava/lang/String;", Function(explain as *mut _)),
 ];
 
+type Pairs<'a> = Vec<(&'a str, &'a str)>;
+
 /// Packed: number of names, names, number of instances; each instance: address, health (0 or 1), number of pairs,
 /// keys and values in turn.
 unsafe extern "system" fn list_new(env: *mut JNIEnv, _class: jclass, packed: jbyteArray) -> jlong {
@@ -36,7 +38,7 @@ unsafe extern "system" fn list_new(env: *mut JNIEnv, _class: jclass, packed: jby
             let limit = bytes.len() / 4;
             let count = |number: Option<i32>| usize::try_from(number.unwrap_or(0)).unwrap_or(0).min(limit);
             let names: Vec<&str> = (0..count(reader.number())).map(|_| reader.text()).collect();
-            let instances: Vec<(&str, bool, Vec<(&str, &str)>)> = (0..count(reader.number()))
+            let instances: Vec<(&str, bool, Pairs)> = (0..count(reader.number()))
                 .map(|_| {
                     let (address, healthy) = (reader.text(), reader.number() == Some(1));
                     let pairs = (0..count(reader.number())).map(|_| (reader.text(), reader.text())).collect();
