@@ -44,7 +44,7 @@ build: tools
 	$(call suite,build: Go module,bindings-go/package.sh $(DIST))
 
 lint:
-	$(call suite,lint,$(CARGO) fmt --all --check && $(CARGO) clippy --quiet --workspace --all-targets -- -D warnings \
+	$(call suite,lint,$(CARGO) fmt --all --check && $(CARGO) clippy --quiet --workspace --all-targets --features trilane-ffi/jvm -- -D warnings \
 		&& test -z "$$(gofmt -l bindings-go tests)")
 
 rust-tests:
