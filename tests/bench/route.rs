@@ -52,7 +52,7 @@ fn publish(engine: &Engine, instances: usize, lanes: usize) -> u64 {
     let addresses: Vec<String> = (0..instances).map(|n| format!("10.{}.{}.1:{}", n % 250, n / 250, 1000 + n)).collect();
     let tags: Vec<String> = (0..lanes).map(|n| format!("lane-{n}")).collect();
     let metadata: Vec<[(&str, &str); 1]> = tags.iter().map(|t| [("alicloud.service.tag", t.as_str())]).collect();
-    let of = |n: usize| if n % 2 == 0 { &[][..] } else { &metadata[n / 2 % lanes][..] };
+    let of = |n: usize| if n.is_multiple_of(2) { &[][..] } else { &metadata[n / 2 % lanes][..] };
     let listed: Vec<Instance> =
         addresses.iter().enumerate().map(|(n, address)| Instance { address, metadata: of(n), healthy: true }).collect();
     engine.list_new(&[&format!("service-{instances}-{lanes}")], &listed)
