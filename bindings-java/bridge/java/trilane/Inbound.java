@@ -40,6 +40,7 @@ final class Inbound {
             }
             Scope scope = id == Scope.UNKNOWN ? carried(kind, answer, reader, request) : Scope.of(id);
             if (scope != null && !Trilane.seen) {
+                Native.firstTag();
                 Trilane.seen = true;
             }
             return scope;

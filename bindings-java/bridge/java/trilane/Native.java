@@ -56,6 +56,9 @@ final class Native {
 
     static native void count(int counter);
 
+    /** Before the first scope of this process: classes whose hooks have waited for it are hooked now. */
+    static native void firstTag();
+
     /** Opens a package of the module of {@code owner} to this package. */
     static native boolean export(Class<?> owner, String packageName);
 }
