@@ -52,7 +52,7 @@ public final class DubboCarriers {
         return (Map<String, Object>) ATTACHMENTS.on(invocation);
     }
 
-    /** Writes what this call is to carry; gives the scope that it is to be routed by. Asked again, it changes nothing. */
+    /** Writes what this call is to carry; gives the scope to route it by. Asked again, it changes nothing. */
     static Scope carry(Object invocation, Map<String, Object> attachments) throws Throwable {
         Scope scope = Trilane.current();
         Object member = attachments.get(MEMBER);

@@ -19,6 +19,7 @@ final class DubboNames {
     private static final Call PARAMETER = new Call("getParameter", String.class);
     private static final Call PARAMETERS = new Call("getParameters");
     private static final Call ADDRESS = new Call("getAddress");
+    private static final Call APPLICATION = new Call("getRemoteApplication");
     private static final Call PROTOCOL = new Call("getProtocol");
 
     private static final ClassValue<Boolean> IS_CLUSTER = new ClassValue<Boolean>() {
@@ -28,6 +29,18 @@ final class DubboNames {
                 Handles.named(type, CLUSTER_INVOKER);
                 return Boolean.TRUE;
             } catch (ClassNotFoundException plain) {
+                return Boolean.FALSE;
+            }
+        }
+    };
+
+    private static final ClassValue<Boolean> HAS_APPLICATION = new ClassValue<Boolean>() {
+        @Override
+        protected Boolean computeValue(Class<?> type) {
+            try {
+                type.getMethod("getRemoteApplication");
+                return Boolean.TRUE;
+            } catch (NoSuchMethodException old) {
                 return Boolean.FALSE;
             }
         }
@@ -86,7 +99,7 @@ final class DubboNames {
         Object consumer = CONSUMER_URL.on(directory);
         List<String> plain = new ArrayList<String>();
         for (int i = 0; i < invokers.length && plain.size() < MOST_APPLICATIONS; i++) {
-            add(plain, parameter(URL.on(invokers[i]), "remote.application"));
+            add(plain, application(URL.on(invokers[i])));
         }
         add(plain, parameter(consumer, "interface"));
         Object type = INTERFACE.on(directory);
@@ -103,6 +116,15 @@ final class DubboNames {
             }
         }
         return names;
+    }
+
+    /** The provider's application. Since 3.0 only the method knows it in every kind of address. */
+    private static String application(Object url) throws Throwable {
+        if (!HAS_APPLICATION.get(url.getClass()).booleanValue()) {
+            return parameter(url, "remote.application");
+        }
+        String name = (String) APPLICATION.on(url);
+        return name == null || name.isEmpty() ? null : name;
     }
 
     private static void add(List<String> names, String name) {

@@ -16,6 +16,10 @@ HERE = Path(__file__).resolve().parents[1]
 READY_SECONDS = 120
 SMALL = ["-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 OPENS = ["--add-opens=java.base/java.lang=ALL-UNNAMED"]
+# As 2.7 does it; since 3.0 a consumer goes by the instances of applications if it can.
+BY_INTERFACE = ["-Ddubbo.application.service-discovery.migration=FORCE_INTERFACE"]
+# On JDK 25 Dubbo 3.3.6 fails on JSON libraries that are not there, unless the one it shall take comes before them.
+JSON_FIRST = ["-Ddubbo.json-framework.prefer=fastjson2"]
 ALL_OPENS = OPENS + ["--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base/java.math=ALL-UNNAMED"]
 
 
@@ -41,8 +45,8 @@ class Bed:
 
 BEDS = {
     "33-tri": Bed("dubbo33", "tri"),
-    "33-dubbo": Bed("dubbo33", "dubbo"),
-    "33-tri-jdk25": Bed("dubbo33", "tri", "25"),
+    "33-dubbo": Bed("dubbo33", "dubbo", flags=BY_INTERFACE),
+    "33-tri-jdk25": Bed("dubbo33", "tri", "25", JSON_FIRST),
     "32-tri": Bed("dubbo32", "tri", flags=OPENS),
     "32-dubbo-jdk25": Bed("dubbo32", "dubbo", "25", OPENS),
     "27": Bed("dubbo27", "dubbo", flags=ALL_OPENS),
@@ -56,7 +60,8 @@ def build(names):
         target = HERE / folder / "target"
         sources = [HERE / folder / "pom.xml", *(HERE / folder).glob("src/**/*.java"), *HERE.glob("src/**/*.java")]
         jar = target / f"{folder}.jar"
-        if jar.exists() and (target / "lib").exists() and all(s.stat().st_mtime < jar.stat().st_mtime for s in sources):
+        made = jar.stat().st_mtime if jar.exists() and (target / "lib").exists() else 0
+        if all(source.stat().st_mtime < made for source in sources):
             continue
         print(f"     packaging {folder}", flush=True)
         command = ["mvn", "-q", "-B", "package"]
@@ -77,9 +82,8 @@ class Program:
         self.name = name
         self.log = folder / f"{name}.log"
         self.lines = queue.Queue()
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log.open("ab"), env=environment, text=True
-        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.log.open("ab")}
+        self.process = subprocess.Popen(command, env=environment, text=True, **pipes)
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):

@@ -143,6 +143,8 @@ def lanes(topology, check):
     got = answers(front, 10, "/local", x_mse_tag="gray")
     wanted = ["front > a-gray > c-gray | a-gray > c-gray"]
     check("a call inside the process keeps the lane, and its caller keeps it after that", got == wanted, str(got))
+    got = [answers(front, 5, "/generic", x_mse_tag=tag) for tag in ("gray", "")]
+    check("a generic call keeps the lane", got == [["a-gray > c-gray"], ["a-base > c-base"]], str(got))
     mixed = [front.get(x_mse_tag=tag)[1] for tag in ("gray", "", "blue") * 10]
     expected = ["a-gray > c-gray", "a-base > c-base", "a-base > c-base"] * 10
     check("threads that carried a tag are clean for the next request", mixed == expected, str(sorted(set(mixed))))
@@ -175,7 +177,8 @@ def decided(topology, check):
     topology.rule_file("lanes: [{tag: gray}, {tag: dev-x, fallback: gray}]\n")
     late = until(front, "a-gray > c-base", x_mse_tag="dev-x")
     got = answers(front, 10, x_mse_tag="dev-x")
-    check("a lane falls back to the lane that the rules name", late is not None and got == ["a-gray > c-base"], str(got))
+    ok = late is not None and got == ["a-gray > c-base"]
+    check("a lane falls back to the lane that the rules name", ok, str(got))
     for service in ("a", "it.Chain", "a/it.Chain"):
         topology.rule_file(f"services: [{{name: {service}, fallback: {{noinstances: none}}}}]\n")
         end = time.monotonic() + NOTICE_SECONDS
@@ -288,5 +291,5 @@ def killed(topology, check):
     while time.monotonic() < end and front.get()[0] == 200:
         time.sleep(0.1)
     seen = answers(front, 10)
-    check("an untagged call fails rather than entering the last, gray copy",
-          all("a-base > c-gray" not in answer and "a-gray" not in answer for answer in seen), str(seen)[:300])  # fmt: skip
+    ok = all("a-base > c-gray" not in answer and "a-gray" not in answer for answer in seen)
+    check("an untagged call fails rather than entering the last, gray copy", ok, str(seen)[:300])

@@ -14,6 +14,7 @@ import org.apache.dubbo.config.RegistryConfig;
 import org.apache.dubbo.config.ServiceConfig;
 import org.apache.dubbo.config.bootstrap.DubboBootstrap;
 import org.apache.dubbo.rpc.RpcContext;
+import org.apache.dubbo.rpc.service.GenericService;
 
 /**
  * An ordinary program: a Dubbo provider, a consumer behind a small web server, or both. Settings are properties:
@@ -25,6 +26,7 @@ public class Node implements Chain {
     private final String name = System.getProperty("name");
     private Chain next;
     private Chain local;
+    private GenericService generic;
 
     public static void main(String[] args) throws Exception {
         Node node = new Node();
@@ -84,7 +86,10 @@ public class Node implements Chain {
         return CompletableFuture.supplyAsync(() -> next.chain(how)).thenApply(rest -> name + " > " + rest);
     }
 
-    /** {@code /chain}, {@code /later}, {@code /local}; {@code ?tag=x} is put on the call by the program itself, {@code ?force} too. */
+    /**
+     * {@code /chain}, {@code /later}, {@code /local}, {@code /generic}; {@code ?tag=x} is put on the call by the program
+     * itself, {@code &force} too.
+     */
     private int serve() throws IOException {
         HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
         server.setExecutor(Executors.newFixedThreadPool(4));
@@ -97,11 +102,28 @@ public class Node implements Chain {
         switch (path) {
             case "/later":
                 return next.later("").get();
+            case "/generic":
+                String[] types = {String.class.getName()};
+                return String.valueOf(generic().$invoke("chain", types, new Object[] {""}));
             case "/local":
                 return local.chain("") + " | " + next.chain("");
             default:
                 return next.chain("");
         }
+    }
+
+    /** The next hop without its interface. */
+    private synchronized GenericService generic() {
+        if (generic == null) {
+            ReferenceConfig<GenericService> reference = new ReferenceConfig<>();
+            reference.setInterface(Chain.class.getName());
+            reference.setGeneric("true");
+            reference.setGroup(System.getProperty("next"));
+            reference.setCheck(false);
+            reference.setTimeout(15000);
+            generic = reference.get();
+        }
+        return generic;
     }
 
     private void answer(HttpExchange exchange) throws IOException {
