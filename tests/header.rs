@@ -19,5 +19,8 @@ fn the_committed_header_is_the_generated_one() {
         fs::write(&path, &generated).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == generated, "include/trilane.h is stale: run UPDATE=1 cargo test -p trilane-tests --test header");
+    assert!(
+        committed == generated,
+        "include/trilane.h is stale: run UPDATE=1 cargo test -p trilane-tests --test header"
+    );
 }
