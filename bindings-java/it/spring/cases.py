@@ -296,7 +296,7 @@ def listings(jvm):
     said = subprocess.run(
         [jcmd, str(jvm.process.pid), "GC.class_histogram"], capture_output=True, text=True, check=True
     ).stdout
-    found = re.search(r"\s(\d+)\s+\d+\s+java\.trilane\.SpringListing(?:\s|$)", said, re.M)
+    found = re.search(r"\s(\d+)\s+\d+\s+java\.trilane\.Listing(?:\s|$)", said, re.M)
     return int(found.group(1)) if found else 0
 
 

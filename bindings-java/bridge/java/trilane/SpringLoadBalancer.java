@@ -71,74 +71,67 @@ public final class SpringLoadBalancer {
             if (name instanceof String && !((String) name).isEmpty()) {
                 return (String) name;
             }
-            return list.isEmpty() ? null : SpringInstances.INSTANCE.service(list.get(0));
+            return list.isEmpty() ? null : SpringInstances.service(list.get(0));
         }
 
         List<?> choose(String name, List<?> list) throws Throwable {
+            Listing listing = listing(name, list);
             Scope scope = Trilane.current();
-            SpringListing[] listings = known.get(name);
-            if (listings != null) {
-                for (int i = 0; i < listings.length; i++) {
-                    if (listings[i].isFor(list)) {
-                        return listings[i].choose(Scope.number(scope), list, null);
-                    }
+            List<?> chosen = listing == null ? null : listing.choose(scope == null ? 0 : scope.id);
+            return chosen == null || chosen.size() == list.size() ? list : chosen;
+        }
+
+        private Listing listing(String name, List<?> list) throws Throwable {
+            SpringListing[] known = this.known.get(name);
+            int count = known == null ? 0 : known.length;
+            for (int i = 0; i < count; i++) {
+                if (known[i].isFor(list)) {
+                    return known[i].listing;
                 }
             }
             Object[] elements = list.toArray();
-            SpringListing listing = find(listings, elements);
-            if (listing != null) {
-                listing.source = list;
-                return listing.choose(Scope.number(scope), list, null);
-            }
-            listing = alike(listings, elements);
-            if (listing != null) {
-                return listing.choose(Scope.number(scope), list, elements);
-            }
-            listing = publish(name, list, elements);
-            if (listing == null) {
-                return list;
-            }
-            return listing.choose(Scope.number(scope), list, listing.hasElements(elements) ? null : elements);
-        }
-
-        private static SpringListing find(SpringListing[] listings, Object[] elements) {
-            for (int i = 0; listings != null && i < listings.length; i++) {
-                if (listings[i].hasElements(elements)) {
-                    return listings[i];
+            for (int i = 0; i < count; i++) {
+                if (known[i].holds(list, elements)) {
+                    return known[i].listing;
                 }
             }
-            return null;
+            Listing like = like(known, elements);
+            return like != null ? like : publish(name, list, elements);
         }
 
-        private static SpringListing alike(SpringListing[] listings, Object[] elements) throws Throwable {
-            for (int i = 0; listings != null && i < listings.length; i++) {
-                if (listings[i].equals(elements, SpringInstances.INSTANCE)) {
-                    return listings[i];
+        private static Listing like(SpringListing[] known, Object[] elements) throws Throwable {
+            for (int i = 0; known != null && i < known.length; i++) {
+                if (known[i].isLike(elements)) {
+                    return known[i].listing;
                 }
             }
             return null;
         }
 
         /** One at a time, so that many first calls at once publish one list. */
-        private synchronized SpringListing publish(String name, List<?> list, Object[] elements) throws Throwable {
+        private synchronized Listing publish(String name, List<?> list, Object[] elements) throws Throwable {
             SpringListing[] before = known.get(name);
-            SpringListing same = alike(before, elements);
-            if (same != null) {
-                return same;
+            Listing published = like(before, elements);
+            if (published == null) {
+                published = SpringInstances.publish(name, elements);
+                if (published != null) {
+                    keep(name, before, new SpringListing(published, list, elements));
+                }
             }
-            long id = SpringInstances.INSTANCE.publish(name, elements);
-            if (id == 0) {
-                return null;
-            }
-            SpringListing made = new SpringListing(id, list, elements);
+            return published;
+        }
+
+        private void keep(String name, SpringListing[] before, SpringListing made) {
             int kept = before == null ? 0 : Math.min(before.length, KEPT - 1);
             SpringListing[] after = new SpringListing[kept + 1];
             after[0] = made;
-            if (kept > 0) {
-                System.arraycopy(before, 0, after, 1, kept);
+            for (int i = 0; i < kept; i++) {
+                after[i + 1] = before[i];
             }
             known.put(name, after);
-            return made;
+            for (int i = kept; before != null && i < before.length; i++) {
+                before[i].listing.retire();
+            }
         }
     }
 }
