@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 }
 
 // dist is the directory that `make build` leaves; TRILANE_DIST says where.
-func dist(t *testing.T) string {
+func dist(t testing.TB) string {
 	t.Helper()
 	d := os.Getenv("TRILANE_DIST")
 	if d == "" {
@@ -50,7 +50,7 @@ func dist(t *testing.T) string {
 }
 
 // try runs a command and gives what it says and its exit status.
-func try(t *testing.T, dir string, env []string, name string, args ...string) (string, int) {
+func try(t testing.TB, dir string, env []string, name string, args ...string) (string, int) {
 	t.Helper()
 	c := exec.Command(name, args...)
 	c.Dir = dir
@@ -62,7 +62,7 @@ func try(t *testing.T, dir string, env []string, name string, args ...string) (s
 	return string(out), c.ProcessState.ExitCode()
 }
 
-func command(t *testing.T, dir string, env []string, name string, args ...string) string {
+func command(t testing.TB, dir string, env []string, name string, args ...string) string {
 	t.Helper()
 	out, status := try(t, dir, env, name, args...)
 	if status != 0 {
@@ -72,7 +72,7 @@ func command(t *testing.T, dir string, env []string, name string, args ...string
 }
 
 // copyTree gives the test a tree of its own: that nothing is written into it is a thing to test.
-func copyTree(t *testing.T, from string) string {
+func copyTree(t testing.TB, from string) string {
 	t.Helper()
 	to := t.TempDir()
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
@@ -82,7 +82,7 @@ func copyTree(t *testing.T, from string) string {
 }
 
 // hashTree covers names, modes, times and contents.
-func hashTree(t *testing.T, dir string) string {
+func hashTree(t testing.TB, dir string) string {
 	t.Helper()
 	h := sha256.New()
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
@@ -134,7 +134,7 @@ func (l *lines) String() string {
 	return l.buf.String()
 }
 
-func start(t *testing.T, env []string, path string, args ...string) *program {
+func start(t testing.TB, env []string, path string, args ...string) *program {
 	t.Helper()
 	p := &program{log: &lines{}, cmd: exec.Command(path, args...)}
 	p.cmd.Env = append(os.Environ(), env...)
@@ -177,7 +177,7 @@ func get(url, tag string) (string, error) {
 	return string(b), err
 }
 
-func want(t *testing.T, url, tag, answer string) {
+func want(t testing.TB, url, tag, answer string) {
 	t.Helper()
 	got, err := get(url, tag)
 	if err != nil {

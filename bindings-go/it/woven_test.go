@@ -18,7 +18,7 @@ var (
 )
 
 // build makes the two programs, plain and woven, once for all tests, and looks at the tree afterwards.
-func build(t *testing.T) (plainDir, wovenDir string) {
+func build(t testing.TB) (plainDir, wovenDir string) {
 	t.Helper()
 	d := dist(t)
 	buildOnce.Do(func() {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	trilane "github.com/trilane/trilane/bindings-go"
 	"github.com/trilane/trilane/bindings-go/internal/flow"
@@ -64,13 +65,56 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	os.Setenv("TRILANE_RULES", file)
+	rulesFile = file
 	client = &http.Client{Transport: nethttp.Transport(http.DefaultTransport)}
 	status := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(status)
 }
 
-var client *http.Client
+var (
+	client    *http.Client
+	rulesFile string
+)
+
+// rule puts a rule file in force and waits until the engine is in the mode that it says.
+func rule(t *testing.T, text string, mode native.Mode) {
+	t.Helper()
+	if err := os.WriteFile(rulesFile+".new", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(rulesFile+".new", rulesFile); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); native.Default().Mode() != mode; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the engine did not come into mode %d", mode)
+		}
+	}
+}
+
+func TestTheRuleFileSwitchesTheModeWhileCallsAreMade(t *testing.T) {
+	now := fmt.Sprintf(rules, address(base), address(gray))
+	direct := "http://" + address(base)
+	for _, c := range []struct {
+		word string
+		mode native.Mode
+	}{{"off", native.Off}, {"observe", native.Observe}} {
+		rule(t, now+"mode: "+c.word+"\n", c.mode)
+		got, _, err := call(t, direct, "gray", nil)
+		if want := "base tag= host=" + address(base) + " baggage="; err != nil || got != want {
+			t.Errorf("mode %s: got %q, %v; want %q", c.word, got, err, want)
+		}
+		if _, _, err := call(t, "http://pricing.shop:8080/", "gray", nil); err == nil {
+			t.Errorf("mode %s: the call was routed", c.word)
+		}
+		rule(t, now, native.On)
+		got, _, err = call(t, "http://pricing.shop:8080/", "gray", nil)
+		if want := "gray tag=gray host=pricing.shop:8080 baggage="; err != nil || got != want {
+			t.Errorf("after mode %s: got %q, %v; want %q", c.word, got, err, want)
+		}
+	}
+}
 
 func call(t *testing.T, url, tag string, edit func(*http.Request)) (string, *http.Response, error) {
 	t.Helper()
@@ -243,5 +287,12 @@ func TestTheServersFormIsCleanedUp(t *testing.T) {
 	})).ServeHTTP(httptest.NewRecorder(), r)
 	if r.MultipartForm == nil {
 		t.Error("the server cannot remove the files of a form that it does not see")
+	}
+}
+
+func TestARequestWithoutAHostKeepsTheNameItDialled(t *testing.T) {
+	got, _, err := call(t, "http://pricing.shop:8080/", "gray", func(r *http.Request) { r.Host = "" })
+	if want := "gray tag=gray host=pricing.shop:8080 baggage="; err != nil || got != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 }

@@ -52,42 +52,48 @@ type routed struct {
 
 var routes sync.Map // authority -> *routed, only authorities that the rules name
 
-func lists(e *native.Engine, authority string, again bool) *routed {
+// listOf is the list of an authority, 0 crossings once it is known: a list that is gone answers stale.
+func listOf(e *native.Engine, authority string) *routed {
+	if v, ok := routes.Load(authority); ok {
+		return v.(*routed)
+	}
+	return askList(e, authority)
+}
+
+func askList(e *native.Engine, authority string) *routed {
 	list := e.Authority(authority)
 	if list == 0 {
+		routes.Delete(authority)
 		return nil
-	}
-	if v, ok := routes.Load(authority); ok && !again && v.(*routed).list == list {
-		return v.(*routed)
 	}
 	r := &routed{list: list, stamp: e.Stamp(list), addr: map[uint32]string{}}
 	routes.Store(authority, r)
 	return r
 }
 
-// Route decides a dialled authority that the rules name. It gives the address to dial, "" to leave the call as it
-// is.
-func Route(e *native.Engine, authority string, s *scope.Scope) (string, error) {
-	l := lists(e, authority, false)
+// Route decides a dialled authority. named tells whether the rules name it and are in force, so that it may be given
+// carriers; address is where to dial, "" to leave the call as it is.
+func Route(e *native.Engine, authority string, s *scope.Scope) (address string, named bool, err error) {
+	l := listOf(e, authority)
 	if l == nil {
-		return "", nil
+		return "", false, nil
 	}
 	r := e.Route(l.list, s.Number(), 0, rand.Uint64(), l.stamp)
 	if r.Flags&native.RouteStale != 0 {
-		if l = lists(e, authority, true); l == nil {
-			return "", nil
+		if l = askList(e, authority); l == nil {
+			return "", false, nil
 		}
 		r = e.Route(l.list, s.Number(), 0, rand.Uint64(), l.stamp)
 	}
 	switch {
 	case r.Flags&(native.RouteStale|native.RouteOff|native.RouteObserve) != 0:
-		return "", nil
+		return "", false, nil
 	case r.Case == native.CaseFail:
-		return "", &NoInstance{Authority: authority, Tag: s.Name()}
+		return "", true, &NoInstance{Authority: authority, Tag: s.Name()}
 	case r.Index == native.NoIndex:
-		return "", nil
+		return "", true, nil
 	}
-	return l.address(e, r.Index), nil
+	return l.address(e, r.Index), true, nil
 }
 
 func (l *routed) address(e *native.Engine, index uint32) string {

@@ -26,7 +26,7 @@ func Prepare(r *http.Request) (*http.Request, error) {
 		steer = flow.Steer(e, written[0], s)
 	}
 	authority := authorityOf(r)
-	address, err := route(e, r, authority, steer)
+	address, named, err := route(e, r, authority, steer)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func Prepare(r *http.Request) (*http.Request, error) {
 	if address != "" && address != r.URL.Host {
 		out = redirect(r, address)
 	}
-	if s != nil && len(written) == 0 && flow.Known(e, authority) {
+	if s != nil && len(written) == 0 && (named || flow.Known(e, authority)) {
 		out = write(e, r, out, s.Tag)
 	}
 	return out, nil
@@ -56,15 +56,15 @@ func authorityOf(r *http.Request) string {
 
 // route asks for an address. A call by https is carried but not routed: its certificate is checked against the name
 // that is dialled.
-func route(e *native.Engine, r *http.Request, authority string, s *scope.Scope) (string, error) {
+func route(e *native.Engine, r *http.Request, authority string, s *scope.Scope) (string, bool, error) {
 	if r.URL.Scheme != "http" {
-		return "", nil
+		return "", false, nil
 	}
-	address, err := flow.Route(e, authority, s)
-	if address == "" && err == nil && authority != r.URL.Host {
+	address, named, err := flow.Route(e, authority, s)
+	if !named && authority != r.URL.Host {
 		return flow.Route(e, r.URL.Host, s)
 	}
-	return address, err
+	return address, named, err
 }
 
 // redirect sends the request to an instance under the name that the application called.
