@@ -1,16 +1,10 @@
 """CPU of a consumer per real Dubbo call, its mode switched by the rule file."""
 
 from . import dubbo_router, machine
-from .machine import JAVA_FLAGS, LIBRARY, RULES_WORD
+from .machine import JAVA_FLAGS, LIBRARY
 
 prepare = dubbo_router.prepare
-RULES = "apiVersion: trilane/v1\nmode: {}\nlanes:\n  - {{tag: gray}}\n"
-
-
-def rules(mode):
-    path = machine.CACHE / "dubbo-lanes.yaml"
-    machine.put(path, RULES.format(mode))
-    return path
+RULES = "apiVersion: trilane/v1\nmode: {mode}\nlanes:\n  - {{tag: gray}}\n"
 
 
 def call(client, count):
@@ -21,13 +15,15 @@ def call(client, count):
     return client.cpu() - begin
 
 
-def switch(client, mode):
-    mark = client.mark()
-    rules(mode)
-    client.wait_line(RULES_WORD, since=mark, budget=30)
+def warm_up(run, client, switch, batch):
+    def step(number):
+        switch.to(client, "on" if number // 2 % 2 else "off")
+        return call(client, batch) / batch
+
+    machine.settle(step, run.pick(12, 5), run.pick(30, 5))
 
 
-def one(run, table, providers, count, warm):
+def one(run, table, providers, count, batch):
     port = machine.free_port()
     path = f"{dubbo_router.classes()}:{dubbo_router.JARS}/*"
     plain = ["java", *JAVA_FLAGS, "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", path]
@@ -36,19 +32,16 @@ def one(run, table, providers, count, warm):
     consumer = [plain[0], *agent, *plain[1:], "bench.CallClient", port, providers]
     with machine.Child([*plain, "bench.CallServer", port], env, machine.CACHE / "call-server.log") as server:
         server.wait_line("^ready$")
-        env = {**env, "TRILANE_RULES": str(rules("on"))}
+        switch = machine.Switch("dubbo-lanes.yaml", RULES)
+        env = {**env, "TRILANE_RULES": str(switch.path)}
         with machine.Child(consumer, env, machine.CACHE / "call-client.log") as client:
             client.wait_line("^ready$")
-            for mode in ("on", "off", "on"):
-                switch(client, mode)
-                call(client, warm // 3)
-            mode, seen = "on", {"off": [], "on": []}
+            warm_up(run, client, switch, batch)
+            seen = {"off": [], "on": []}
             for pair in range(run.pick(31, 3)):
-                for wanted in ("on", "off") if pair % 2 == 0 else ("off", "on"):
-                    if wanted != mode:
-                        switch(client, wanted)
+                for mode in ("on", "off") if pair % 2 == 0 else ("off", "on"):
+                    if switch.to(client, mode):
                         call(client, count // 5)
-                        mode = wanted
                     seen[mode].append(1e6 * call(client, count) / count)
     table.add(f"{providers:,} providers: mode off", "µs", seen["off"])
     table.add(f"{providers:,} providers: mode on", "µs", seen["on"])
@@ -58,8 +51,8 @@ def one(run, table, providers, count, warm):
 
 def measure(run):
     table = run.table("dubbo-call", "CPU of a dubbo-java 3.3.6 consumer per call, mode off and on alternated")
-    one(run, table, 10, run.pick(4000, 200), run.pick(60_000, 600))
-    one(run, table, 1000, run.pick(400, 40), run.pick(6000, 120))
+    one(run, table, 10, run.pick(4000, 200), run.pick(10_000, 200))
+    one(run, table, 1000, run.pick(400, 40), run.pick(800, 40))
     table.note("Providers by address, so no router chain runs in either mode: what is seen is the carriers' and the "
                "hooks' cost and the pick on our plain list instead of Dubbo's.")
     table.note("Half of the calls are tagged; no provider is gray, so both modes pick among as many.")

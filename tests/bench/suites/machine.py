@@ -18,7 +18,6 @@ ROOT = HERE.parent.parent
 CACHE = ROOT / ".cache" / "bench"
 DIST = ROOT / "dist"
 LIBRARY = DIST / "libtrilane.so"
-RULES_WORD = "TRL-210"
 OTEL_VERSION = "2.15.0"
 OTEL = CACHE / f"opentelemetry-javaagent-{OTEL_VERSION}.jar"
 # C2 on, one garbage collector thread: CPU time is the program's.
@@ -70,8 +69,11 @@ def command(args, cwd=ROOT, env=None, title=None):
     """Runs a program to its end and returns its stdout; what it said is shown when it fails."""
     if title:
         say(title)
-    done = subprocess.run([str(a) for a in args], cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL, text=True, errors="replace")
+    try:
+        done = subprocess.run([str(a) for a in args], cwd=cwd, env=env, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, errors="replace")
+    except OSError as why:
+        raise Unusable(f"`{args[0]}` cannot be started: {why}") from None
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
         raise Unusable(f"`{' '.join(map(str, args))}` ended with {done.returncode}:\n{tail}")
@@ -133,6 +135,16 @@ def finished(args, env):
     os.close(null)
     _, status, usage = os.wait4(pid, 0)
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, os.waitstatus_to_exitcode(status)
+
+
+def settle(batch, least, most):
+    """Warms up until the last four batches are no cheaper than the best before them: a compiler is done then."""
+    seen = []
+    while len(seen) < most:
+        seen.append(batch(len(seen)))
+        if len(seen) >= least and min(seen[-4:]) > 0.98 * min(seen[:-4]):
+            break
+    say(f"warm after {len(seen)} batches: {1e6 * seen[0]:.0f} µs a call at first, {1e6 * seen[-1]:.0f} µs at last")
 
 
 def free_port():
@@ -212,3 +224,21 @@ def put(path, text):
     new = path.with_suffix(".new")
     new.write_text(text)
     os.replace(new, path)
+
+
+class Switch:
+    """A rule file's mode: moved into place, and in force when the program says that it took the file."""
+
+    def __init__(self, name, text, mode="on"):
+        self.path, self.text, self.mode = CACHE / name, text, mode
+        put(self.path, text.format(mode=mode))
+
+    def to(self, child, mode):
+        """Seconds until it was in force; 0 when it was already."""
+        if mode == self.mode:
+            return 0.0
+        mark, begin = child.mark(), time.monotonic()
+        put(self.path, self.text.format(mode=mode))
+        child.wait_line("TRL-210", since=mark, budget=30)
+        self.mode = mode
+        return time.monotonic() - begin

@@ -28,10 +28,8 @@ def prepare(_run):
         machine.command(["mvn", "-q", "-B", "package"], cwd=JAR.parent.parent.parent, title="build the shop (maven)")
 
 
-def rules(mode):
-    path = machine.CACHE / "lanes.yaml"
-    machine.put(path, RULES.format(mode=mode))
-    return path
+def rules():
+    return machine.Switch("shop-lanes.yaml", RULES)
 
 
 def start(port, pricing, options=(), env=None):
@@ -40,8 +38,8 @@ def start(port, pricing, options=(), env=None):
     return machine.Child(args, machine.environment(extra), machine.CACHE / "shop.log")
 
 
-def with_agent(port, pricing, path):
-    return start(port, pricing, [f"-agentpath:{LIBRARY}"], {"TRILANE_RULES": str(path)})
+def with_agent(port, pricing, switch):
+    return start(port, pricing, [f"-agentpath:{LIBRARY}"], {"TRILANE_RULES": str(switch.path)})
 
 
 def stub():

@@ -10,10 +10,10 @@ def prepare(run):
     machine.fetch_otel()
 
 
-def until_ready(way, path):
+def until_ready(way, switch):
     port, pricing = machine.free_port(), machine.free_port()
     if way == "trilane":
-        child = shop.with_agent(port, pricing, path)
+        child = shop.with_agent(port, pricing, switch)
     else:
         off = [f"-Dotel.{kind}.exporter=none" for kind in ("traces", "metrics", "logs")]
         child = shop.start(port, pricing, [f"-javaagent:{machine.OTEL}", *off] if way == "otel" else [])
@@ -26,16 +26,16 @@ def until_ready(way, path):
 
 def measure(run):
     table = run.table("shop-start", "CPU of the demo's shop until `Started Shop`, bare and with -agentpath")
-    path = shop.rules("on")
+    switch = shop.rules()
     pairs, peers = run.pick(9, 1), run.pick(3, 0)
-    until_ready("bare", path)  # fills the page cache
+    until_ready("bare", switch)  # fills the page cache
     seen = {"bare": [], "trilane": [], "otel": []}
     for turn in range(pairs):
         ways = ["bare", "trilane"] if turn % 2 else ["trilane", "bare"]
         if turn < peers and machine.OTEL.exists():
             ways.append("otel")
         for way in ways:
-            seen[way].append(until_ready(way, path))
+            seen[way].append(until_ready(way, switch))
     table.add("bare: CPU", "s", [cpu for cpu, _ in seen["bare"]])
     table.add("bare: RSS when ready", "MB", [rss for _, rss in seen["bare"]])
     for way, name, goal in (("trilane", "trilane", MOST_PERCENT), ("otel", "OpenTelemetry's agent", None)):
