@@ -4,7 +4,7 @@ mod support;
 
 use std::thread;
 
-use support::{Connection, Jdk, Program, agentpath, eventually, fresh_dir, jdks};
+use support::{Connection, Jdk, Program, agentpath, eventually, fresh_dir, jdks_with_server};
 
 /// A (pool, HttpURLConnection) -> B (CompletableFuture, java.net.http) -> C.
 struct Chain {
@@ -28,7 +28,7 @@ impl Chain {
 
 #[test]
 fn a_tag_goes_the_whole_way_and_the_next_request_is_clean() {
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let chain = Chain::start(&jdk, &[&agentpath("")]);
         for _ in 0..3 {
             assert_eq!(chain.get(&[("x-mse-tag", "gray")]), "A(gray)>B(gray)>C(gray)", "{jdk:?}");
@@ -39,7 +39,7 @@ fn a_tag_goes_the_whole_way_and_the_next_request_is_clean() {
 
 #[test]
 fn without_the_library_nothing_is_carried() {
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let chain = Chain::start(&jdk, &[]);
         assert_eq!(chain.get(&[("x-mse-tag", "gray")]), "A(gray)>B(null)>C(null)", "{jdk:?}");
     }
@@ -47,7 +47,7 @@ fn without_the_library_nothing_is_carried() {
 
 #[test]
 fn a_tag_that_nobody_named_is_carried_and_a_malformed_one_is_none() {
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let chain = Chain::start(&jdk, &[&agentpath("")]);
         assert_eq!(chain.get(&[("x-mse-tag", "dev-1.x_y")]), "A(dev-1.x_y)>B(dev-1.x_y)>C(dev-1.x_y)");
         let longest = "a".repeat(63);
@@ -61,7 +61,7 @@ fn a_tag_that_nobody_named_is_carried_and_a_malformed_one_is_none() {
 
 #[test]
 fn what_the_application_sends_itself_stays() {
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let chain = Chain::start(&jdk, &[&agentpath("")]);
         let mine = chain.get(&[("x-mse-tag", "gray"), ("x-own", "mine")]);
         assert_eq!(mine, "A(gray)>B(mine)>C(mine)", "{jdk:?}");
@@ -73,7 +73,7 @@ fn what_the_application_sends_itself_stays() {
 #[test]
 fn baggage_is_extended_where_there_is_one_and_read_where_it_comes() {
     const OURS: &str = "__microservice_tag__=%5B%7B%22name%22%3A%22gray%22%7D%5D";
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let chain = Chain::start(&jdk, &[&agentpath("")]);
         let extended = chain.get(&[("x-mse-tag", "gray"), ("x-bag", "user=7")]);
         assert_eq!(extended, format!("A(gray)>B(gray [user=7,{OURS}])>C(gray)"), "{jdk:?}");
@@ -88,7 +88,7 @@ fn baggage_is_extended_where_there_is_one_and_read_where_it_comes() {
 
 #[test]
 fn hosts_that_are_not_ours_get_nothing() {
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let rules = fresh_dir("known").join("lanes.yaml");
         // As soon as the rules name an authority, only named ones get a carrier.
         let text = "apiVersion: trilane/v1\nmode: on\nservices:\n  - name: other\n    authorities: [\"other:1\"]\n";
@@ -100,7 +100,7 @@ fn hosts_that_are_not_ours_get_nothing() {
 
 #[test]
 fn an_error_in_a_handler_leaves_no_tag_behind() {
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let chain = Chain::start(&jdk, &[&agentpath("")]);
         for _ in 0..20 {
             let _ = chain.a.try_get("/throw", &[("x-mse-tag", "gray")]);
@@ -114,7 +114,7 @@ fn an_error_in_a_handler_leaves_no_tag_behind() {
 #[test]
 fn ten_thousand_mixed_requests_on_twenty_connections_cross_no_answer() {
     const TAGS: [Option<&str>; 5] = [None, Some("gray"), Some("dev-x"), None, Some("blue")];
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let chain = Chain::start(&jdk, &[&agentpath("")]);
         let port = chain.a.port;
         let workers: Vec<_> = (0..20)
@@ -144,7 +144,7 @@ fn the_rule_file_switches_everything_and_single_libraries_while_the_program_runs
         std::fs::write(&next, format!("apiVersion: trilane/v1\n{text}\n")).expect("writable");
         std::fs::rename(&next, path).expect("writable");
     };
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let rules = fresh_dir("hot").join("lanes.yaml");
         write(&rules, "mode: off");
         let chain = Chain::start(&jdk, &[&agentpath(&format!("trilane.rules={}", rules.display()))]);

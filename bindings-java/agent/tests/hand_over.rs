@@ -4,7 +4,7 @@ mod support;
 
 use std::thread;
 
-use support::{Program, agentpath, jdks};
+use support::{Program, agentpath, jdks_with_server};
 
 /// What each way said, `name=tag`; lines that do not say a tag are checked by name.
 fn compare(said: &str, tag: &str) {
@@ -25,7 +25,7 @@ fn compare(said: &str, tag: &str) {
 
 #[test]
 fn every_way_of_handing_over_keeps_the_tag_and_the_next_request_is_clean() {
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let program = Program::start(&jdk, &[&agentpath("")], &["HandOver"]);
         for _ in 0..2 {
             compare(&program.get("/all", &[("x-mse-tag", "gray")]), "gray");
@@ -37,7 +37,7 @@ fn every_way_of_handing_over_keeps_the_tag_and_the_next_request_is_clean() {
 
 #[test]
 fn the_default_async_executor_of_a_one_cpu_container_keeps_the_tag() {
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let options = [&agentpath("")[..], "-XX:ActiveProcessorCount=1"];
         let program = Program::start(&jdk, &options, &["HandOver"]);
         compare(&program.get("/all", &[("x-mse-tag", "gray")]), "gray");
@@ -47,7 +47,7 @@ fn the_default_async_executor_of_a_one_cpu_container_keeps_the_tag() {
 
 #[test]
 fn a_future_that_somebody_else_completes_lends_its_waiters_no_tag() {
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let program = Program::start(&jdk, &[&agentpath("")], &["HandOver"]);
         let port = program.port;
         for (waiter, completer) in [("", "gray"), ("gray", ""), ("gray", "dev-x")] {
@@ -65,7 +65,7 @@ fn a_future_that_somebody_else_completes_lends_its_waiters_no_tag() {
 
 #[test]
 fn a_worker_that_waits_in_join_runs_other_tasks_without_its_own_tag() {
-    for jdk in jdks() {
+    for jdk in jdks_with_server() {
         let program = Program::start(&jdk, &[&agentpath("")], &["HandOver"]);
         assert_eq!(program.get("/join", &[("x-mse-tag", "gray")]), "null then gray", "{jdk:?}");
         // An untagged request's task lies in the only worker's queue while that worker joins for a tagged one.

@@ -25,7 +25,11 @@ public class Dump {
             }
         }, true);
         for (String name : CLASSES) {
-            instrumentation.retransformClasses(Class.forName(name));
+            try {
+                instrumentation.retransformClasses(Class.forName(name));
+            } catch (ClassNotFoundException thisRuntimeLacksIt) {
+                continue;
+            }
         }
     }
 }

@@ -32,28 +32,47 @@ impl Jdk {
 
 /// The runtimes to test with: `TRILANE_TEST_JDKS` (homes, colon-separated), else all under `/usr/lib/jvm`.
 pub fn jdks() -> Vec<Jdk> {
-    let listed: Vec<PathBuf> = match std::env::var("TRILANE_TEST_JDKS") {
-        Ok(list) => list.split(':').filter(|s| !s.is_empty()).map(PathBuf::from).collect(),
-        Err(_) => std::fs::read_dir("/usr/lib/jvm")
-            .map(|dir| dir.filter_map(|entry| entry.ok().map(|e| e.path())).collect())
-            .unwrap_or_default(),
+    let listed = match std::env::var("TRILANE_TEST_JDKS") {
+        Ok(list) => homes(list.split(':').map(PathBuf::from)),
+        Err(_) => installed(),
     };
-    let mut homes: Vec<PathBuf> = listed
-        .iter()
-        .filter(|home| home.join("bin/java").exists())
-        .filter_map(|home| home.canonicalize().ok())
-        .collect();
-    homes.sort();
-    homes.dedup();
-    if homes.is_empty() {
+    if listed.is_empty() {
         println!("skipped: no JDK under /usr/lib/jvm and none in TRILANE_TEST_JDKS");
     }
+    listed
+}
+
+/// Those of them that have `com.sun.net.httpserver`, which the test services are made of.
+pub fn jdks_with_server() -> Vec<Jdk> {
+    let mut with = jdks();
+    with.retain(|jdk| {
+        let listed = Command::new(jdk.java()).arg("--list-modules").output().expect("java starts");
+        let has = String::from_utf8_lossy(&listed.stdout).contains("jdk.httpserver");
+        if !has {
+            println!("skipped: {} has no module jdk.httpserver", jdk.home.display());
+        }
+        has
+    });
+    with
+}
+
+fn installed() -> Vec<Jdk> {
+    let entries = std::fs::read_dir("/usr/lib/jvm").into_iter().flatten();
+    homes(entries.filter_map(|entry| entry.ok().map(|e| e.path())))
+}
+
+fn homes(paths: impl Iterator<Item = PathBuf>) -> Vec<Jdk> {
+    let mut homes: Vec<PathBuf> =
+        paths.filter(|home| home.join("bin/java").exists()).filter_map(|home| home.canonicalize().ok()).collect();
+    homes.sort();
+    homes.dedup();
     homes.into_iter().map(|home| Jdk { home }).collect()
 }
 
-/// A JDK with a compiler.
+/// A JDK with a compiler; the runtimes under test need not have one.
 fn compiler() -> Jdk {
-    jdks().into_iter().find(|jdk| jdk.has("javac")).expect("one of the JDKs has javac")
+    let found = jdks().into_iter().chain(installed()).find(|jdk| jdk.has("javac"));
+    found.expect("javac is needed: install a JDK 17 or later under /usr/lib/jvm")
 }
 
 /// The library under test: `TRILANE_LIB`, else built now in this build's own target directory.
@@ -152,6 +171,30 @@ impl Program {
 
     /// The same for a prepared command.
     pub fn spawn(command: &mut Command) -> Program {
+        let mut program = Program::run(command);
+        let line = program.line();
+        program.ready(&line);
+        program
+    }
+
+    /// The same for a program that says other things first.
+    pub fn spawn_after(command: &mut Command, prefix: &str) -> Program {
+        let mut program = Program::run(command);
+        loop {
+            let line = program.line();
+            if line.starts_with(prefix) {
+                program.ready(&line);
+                return program;
+            }
+        }
+    }
+
+    fn ready(&mut self, line: &str) {
+        let port = line.strip_prefix("ready ").and_then(|port| port.parse().ok());
+        self.port = port.unwrap_or_else(|| panic!("not ready: {line}\n{}", self.stderr()));
+    }
+
+    fn run(command: &mut Command) -> Program {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let stderr = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("err-{}-{number}", std::process::id()));
@@ -166,11 +209,7 @@ impl Program {
                 }
             }
         });
-        let mut program = Program { child, port: 0, lines, stderr };
-        let line = program.line();
-        let port = line.strip_prefix("ready ").and_then(|port| port.parse().ok());
-        program.port = port.unwrap_or_else(|| panic!("not ready: {line}\n{}", program.stderr()));
-        program
+        Program { child, port: 0, lines, stderr }
     }
 
     /// The next line of its standard output.
