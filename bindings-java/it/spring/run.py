@@ -148,12 +148,8 @@ def main():
                 spring(all_cases, boot, jdk, homes[jdk], jar, library)
     for age in ages:
         clients.run(all_cases, age, homes, library)
-    for program in alibaba:
-        jdk = 25 if program == "nacos41" and 25 in homes else 17
-        if 17 in homes:
-            nacos.run(all_cases, program, jdk, homes[jdk], library)
-        else:
-            all_cases.skip(program, "JDK 17 is not installed under /usr/lib/jvm")
+    if alibaba:
+        nacos.run(all_cases, alibaba, homes, library)
     sys.exit(all_cases.close())
 
 
