@@ -18,6 +18,8 @@ final class DubboNames {
     private static final Call URL = new Call("getUrl");
     private static final Call PARAMETER = new Call("getParameter", String.class);
     private static final Call PARAMETERS = new Call("getParameters");
+    private static final Call OWN_PARAMETER = new Call("getOriginalParameter", String.class);
+    private static final Call OWN_PARAMETERS = new Call("getOriginalParameters");
     private static final Call ADDRESS = new Call("getAddress");
     private static final Call APPLICATION = new Call("getRemoteApplication");
     private static final Call PROTOCOL = new Call("getProtocol");
@@ -34,11 +36,12 @@ final class DubboNames {
         }
     };
 
-    private static final ClassValue<Boolean> HAS_APPLICATION = new ClassValue<Boolean>() {
+    /** Since 3.0 an address answers for its consumer too, unless it is asked for its own parameters. */
+    private static final ClassValue<Boolean> IS_THREE = new ClassValue<Boolean>() {
         @Override
         protected Boolean computeValue(Class<?> type) {
             try {
-                type.getMethod("getRemoteApplication");
+                type.getMethod("getOriginalParameter", String.class);
                 return Boolean.TRUE;
             } catch (NoSuchMethodException old) {
                 return Boolean.FALSE;
@@ -80,12 +83,14 @@ final class DubboNames {
         }
         for (int i = 0; i < invokers.length; i++) {
             Object url = URL.on(invokers[i]);
+            boolean three = IS_THREE.get(url.getClass()).booleanValue();
+            Call own = three ? OWN_PARAMETER : PARAMETER;
             for (int k = 0; k < wanted.length; k++) {
                 if (!Listing.Publisher.isPrefix(wanted[k])) {
-                    publisher.metadata(wanted[k], parameter(url, wanted[k]));
+                    publisher.metadata(wanted[k], (String) own.on(url, wanted[k]));
                 }
             }
-            Object all = prefixes ? PARAMETERS.on(url) : null;
+            Object all = prefixes ? (three ? OWN_PARAMETERS : PARAMETERS).on(url) : null;
             if (all != null) {
                 publisher.prefixed((Map<?, ?>) all);
             }
@@ -120,7 +125,7 @@ final class DubboNames {
 
     /** The provider's application. Since 3.0 only the method knows it in every kind of address. */
     private static String application(Object url) throws Throwable {
-        if (!HAS_APPLICATION.get(url.getClass()).booleanValue()) {
+        if (!IS_THREE.get(url.getClass()).booleanValue()) {
             return parameter(url, "remote.application");
         }
         String name = (String) APPLICATION.on(url);

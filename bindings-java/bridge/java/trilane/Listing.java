@@ -218,7 +218,7 @@ final class Listing {
 
         /** One value of the next instance's metadata. */
         void metadata(String key, String value) {
-            if (key != null && value != null && size < pairs.length) {
+            if (key != null && value != null && !value.isEmpty() && size < pairs.length) {
                 pairs[size++] = key;
                 pairs[size++] = value;
             }

@@ -58,7 +58,8 @@ def build(names):
     """Packages what the beds need; offline if that is enough."""
     for folder in sorted({"zookeeper"} | {BEDS[name].folder for name in names}):
         target = HERE / folder / "target"
-        sources = [HERE / folder / "pom.xml", *(HERE / folder).glob("src/**/*.java"), *HERE.glob("src/**/*.java")]
+        shared = [] if folder == "zookeeper" else HERE.glob("src/**/*.java")
+        sources = [HERE / folder / "pom.xml", *(HERE / folder).glob("src/**/*.java"), *shared]
         jar = target / f"{folder}.jar"
         made = jar.stat().st_mtime if jar.exists() and (target / "lib").exists() else 0
         if all(source.stat().st_mtime < made for source in sources):
@@ -67,6 +68,7 @@ def build(names):
         command = ["mvn", "-q", "-B", "package"]
         if subprocess.run([*command, "-o"], cwd=HERE / folder, capture_output=True).returncode:
             subprocess.run(command, cwd=HERE / folder, check=True)
+        jar.touch()  # Maven leaves it alone when nothing in it changed
 
 
 def free_port():

@@ -201,6 +201,9 @@ def steered(topology, check):
     check("a tag that the program puts on the call steers it", got == ["a-gray > c-gray"], str(got))
     got = answers(front, 5, "/chain?tag=blue", x_mse_tag="gray")
     check("it wins over the request's own", got == ["a-base > c-base"], str(got))
+    got = [answers(front, 5, "/own", x_mse_tag=tag) for tag in ("", "blue", "gray")]
+    wanted = [["a-gray > c-base"], ["a-base > c-base"], ["a-gray > c-gray"]]
+    check("a tag that a reference is configured with counts where the request has none", got == wanted, str(got))
     status, body = front.get("/chain?tag=blue&force")
     check("a forced tag without a copy fails by Dubbo's own error", status == 500 and "RpcException" in body, body)
 

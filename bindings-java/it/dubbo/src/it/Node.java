@@ -26,6 +26,7 @@ public class Node implements Chain {
     private final String name = System.getProperty("name");
     private Chain next;
     private Chain local;
+    private Chain own;
     private GenericService generic;
 
     public static void main(String[] args) throws Exception {
@@ -87,8 +88,8 @@ public class Node implements Chain {
     }
 
     /**
-     * {@code /chain}, {@code /later}, {@code /local}, {@code /generic}; {@code ?tag=x} is put on the call by the program
-     * itself, {@code &force} too.
+     * {@code /chain}, {@code /later}, {@code /local}, {@code /own}, {@code /generic}; {@code ?tag=x} is put on the call
+     * by the program itself, {@code &force} too.
      */
     private int serve() throws IOException {
         HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
@@ -105,6 +106,8 @@ public class Node implements Chain {
             case "/generic":
                 String[] types = {String.class.getName()};
                 return String.valueOf(generic().$invoke("chain", types, new Object[] {""}));
+            case "/own":
+                return own().chain("");
             case "/local":
                 return local.chain("") + " | " + next.chain("");
             default:
@@ -124,6 +127,16 @@ public class Node implements Chain {
             generic = reference.get();
         }
         return generic;
+    }
+
+    /** The next hop by a reference that is configured to ask for gray copies. */
+    private synchronized Chain own() {
+        if (own == null) {
+            ReferenceConfig<Chain> reference = reference(System.getProperty("next"));
+            reference.setTag("gray");
+            own = reference.get();
+        }
+        return own;
     }
 
     private void answer(HttpExchange exchange) throws IOException {
