@@ -59,7 +59,7 @@ go-tests: build
 	$(call suite,go,bindings-go/test.sh)
 
 demo-tests:
-	$(call suite,demo: its judge,python3 -m unittest discover -q -s tests/demo)
+	$(call suite,demo and bench: what judges them,python3 -m unittest discover -q -s tests/demo && python3 tests/bench/test_figures.py)
 
 # The shared cases; each runner prints `vectors: LANGUAGE=N`.
 counted = tee >(cat >&2) | sed -n 's/^vectors: $(1)=\([0-9][0-9]*\)$$/\1/p'
@@ -82,8 +82,7 @@ demo: build
 	python3 tests/demo/demo.py
 
 bench: build
-	$(call suite,bench: programs,$(CARGO) build --quiet --release -p trilane-tests --bin bench-route)
-	python3 tests/bench/bench.py
+	python3 tests/bench/bench.py $(BENCH)
 
 clean:
 	rm -rf target dist .cache
