@@ -172,7 +172,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 		r = e.Route(p.list, s.Number(), 0, rand.Uint64(), stamp)
 	}
 	switch {
-	case stamp == 0 || r.Flags&(native.RouteStale|native.RouteOff|native.RouteObserve) != 0:
+	case !flow.GRPC.On(e) || stamp == 0 || r.Flags&(native.RouteStale|native.RouteOff|native.RouteObserve) != 0:
 		// Other rules are in force: the resolver looks again, the call waits for what it says.
 		p.cc.ResolveNow(resolver.ResolveNowOptions{})
 		return balancer.PickResult{}, balancer.ErrNoSubConnAvailable

@@ -37,7 +37,7 @@ func DialOptions() []grpc.DialOption {
 
 func enter(ctx context.Context) (context.Context, *scope.Scope) {
 	md, _ := metadata.FromIncomingContext(ctx)
-	s := flow.In(native.Default(), native.HTTP, md, flow.Lower)
+	s := flow.In(flow.GRPC, native.HTTP, md, flow.Lower)
 	return scope.Enter(ctx, s), s
 }
 
@@ -74,7 +74,7 @@ func authorityOf(cc *grpc.ClientConn) string {
 // leave prepares the context of an outgoing call. What the application itself put into the metadata stays and steers.
 func leave(ctx context.Context, cc *grpc.ClientConn) context.Context {
 	e := native.Default()
-	if e == nil {
+	if !flow.GRPC.On(e) {
 		return ctx
 	}
 	s := scope.Of(ctx)

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/attributes"
 	"google.golang.org/grpc/resolver"
 
+	"github.com/trilane/trilane/bindings-go/internal/flow"
 	"github.com/trilane/trilane/bindings-go/internal/native"
 )
 
@@ -46,7 +47,7 @@ type listKey struct{}
 
 // decided tells whether the rules route this target now: named, and in mode on.
 func decided(e *native.Engine, authority string) uint64 {
-	if e == nil {
+	if !flow.GRPC.On(e) {
 		return 0
 	}
 	list := e.Authority(authority)

@@ -77,7 +77,7 @@ var (
 	rulesFile string
 )
 
-// rule puts a rule file in force and waits until the engine is in the mode that it says.
+// rule puts a rule file in force and waits until the engine says so.
 func rule(t *testing.T, text string, mode native.Mode) {
 	t.Helper()
 	if err := os.WriteFile(rulesFile+".new", []byte(text), 0o600); err != nil {
@@ -86,9 +86,14 @@ func rule(t *testing.T, text string, mode native.Mode) {
 	if err := os.Rename(rulesFile+".new", rulesFile); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); native.Default().Mode() != mode; time.Sleep(10 * time.Millisecond) {
+	hook := mode == native.On && !strings.Contains(text, "net-http: off")
+	e := native.Default()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if e.Mode() == mode && flow.NetHTTP.On(e) == (hook || mode == native.Observe) {
+			return
+		}
 		if time.Now().After(end) {
-			t.Fatalf("the engine did not come into mode %d", mode)
+			t.Fatalf("the engine did not take up\n%s", text)
 		}
 	}
 }
@@ -99,19 +104,19 @@ func TestTheRuleFileSwitchesTheModeWhileCallsAreMade(t *testing.T) {
 	for _, c := range []struct {
 		word string
 		mode native.Mode
-	}{{"off", native.Off}, {"observe", native.Observe}} {
-		rule(t, now+"mode: "+c.word+"\n", c.mode)
+	}{{"mode: off", native.Off}, {"mode: observe", native.Observe}, {"hooks: {net-http: off}", native.On}} {
+		rule(t, now+c.word+"\n", c.mode)
 		got, _, err := call(t, direct, "gray", nil)
 		if want := "base tag= host=" + address(base) + " baggage="; err != nil || got != want {
-			t.Errorf("mode %s: got %q, %v; want %q", c.word, got, err, want)
+			t.Errorf("%s: got %q, %v; want %q", c.word, got, err, want)
 		}
 		if _, _, err := call(t, "http://pricing.shop:8080/", "gray", nil); err == nil {
-			t.Errorf("mode %s: the call was routed", c.word)
+			t.Errorf("%s: the call was routed", c.word)
 		}
 		rule(t, now, native.On)
 		got, _, err = call(t, "http://pricing.shop:8080/", "gray", nil)
 		if want := "gray tag=gray host=pricing.shop:8080 baggage="; err != nil || got != want {
-			t.Errorf("after mode %s: got %q, %v; want %q", c.word, got, err, want)
+			t.Errorf("after %s: got %q, %v; want %q", c.word, got, err, want)
 		}
 	}
 }

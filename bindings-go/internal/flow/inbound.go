@@ -48,8 +48,9 @@ const (
 )
 
 // In finds the scope of an inbound request; nil is the baseline.
-func In(e *native.Engine, kind native.Kind, header map[string][]string, how Spelling) *scope.Scope {
-	if e == nil {
+func In(l *Library, kind native.Kind, header map[string][]string, how Spelling) *scope.Scope {
+	e := native.Default()
+	if !l.On(e) {
 		return nil
 	}
 	v := native.NewValues()

@@ -16,7 +16,7 @@ import (
 // request object that the application uses again cannot keep our header.
 func Prepare(r *http.Request) (*http.Request, error) {
 	e := native.Default()
-	if e == nil || r.URL == nil {
+	if r.URL == nil || !flow.NetHTTP.On(e) {
 		return r, nil
 	}
 	s := scope.Of(r.Context())

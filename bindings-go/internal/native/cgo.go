@@ -59,6 +59,10 @@ static inline bool tl_known(const trilane_engine *e, const char *p, size_t n) {
 	return trilane_known(e, tl_str(p, n));
 }
 
+static inline bool tl_hook_enabled(const trilane_engine *e, const char *p, size_t n) {
+	return trilane_hook_enabled(e, tl_str(p, n));
+}
+
 static inline uint64_t tl_authority(const trilane_engine *e, const char *p, size_t n) {
 	return trilane_authority(e, tl_str(p, n));
 }
@@ -88,6 +92,8 @@ static inline size_t tl_explain(const trilane_engine *e, uint64_t list, const ch
 #cgo nocallback tl_tag_find
 #cgo noescape tl_known
 #cgo nocallback tl_known
+#cgo noescape tl_hook_enabled
+#cgo nocallback tl_hook_enabled
 #cgo noescape tl_authority
 #cgo nocallback tl_authority
 #cgo noescape tl_baggage
@@ -154,6 +160,12 @@ func Version() string {
 
 // Mode in force.
 func (e *Engine) Mode() Mode { return Mode(C.trilane_mode(e.c)) }
+
+// HookEnabled tells whether the hooks of a library act, by mode and switches.
+func (e *Engine) HookEnabled(library string) bool {
+	p, n := chars(library)
+	return bool(C.tl_hook_enabled(e.c, p, n))
+}
 
 // OwnTag of this process.
 func (e *Engine) OwnTag() string {

@@ -62,6 +62,12 @@ func Version() string { return "none (built without cgo)" }
 // Mode in force.
 func (e *Engine) Mode() Mode { return e.mode }
 
+// HookEnabled tells whether the hooks of a library act.
+func (e *Engine) HookEnabled(library string) bool {
+	name := strings.ToUpper(strings.ReplaceAll(library, "-", "_"))
+	return e.mode != Off && setting("trilane.hook."+library, "TRILANE_HOOK_"+name) != "off"
+}
+
 // OwnTag of this process.
 func (e *Engine) OwnTag() string { return e.own }
 

@@ -16,7 +16,7 @@ import (
 
 //go:linkname enter __trilane_http_enter
 var enter = func(r *http.Request) (context.Context, any) {
-	s := flow.In(native.Default(), native.HTTP, r.Header, flow.Canonical)
+	s := flow.In(flow.NetHTTP, native.HTTP, r.Header, flow.Canonical)
 	return scope.Enter(r.Context(), s), s
 }
 
