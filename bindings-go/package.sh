@@ -13,16 +13,18 @@ rm -rf "$new"
 mkdir -p "$new/lib/pkgconfig" "$new/include"
 # Modules without tests and test programs.
 (cd "$here" && find . -name testdata -prune -o -name it -prune -o -type f \
-    \( -name '*.go' -o -name go.mod -o -name go.sum -o -name orchestrion.yml \) ! -name '*_test.go' ! -path '*/native/testing.go' -print) |
+    \( -name '*.go' -o -name go.mod -o -name go.sum -o -name orchestrion.yml \) \
+    ! -name '*_test.go' ! -path '*/native/testing.go' -print) |
 while read -r file; do
     mkdir -p "$new/$(dirname "$file")"
     cp "$here/$file" "$new/$file"
 done
-if [ -f "$dist/go/lib/source.sum" ] && [ "$(cat "$dist/go/lib/source.sum")" = "$(sha256sum <"$dist/libtrilane.a")" ]; then
+source=$(sha256sum <"$dist/libtrilane.a")
+if [ -f "$dist/go/lib/source.sum" ] && [ "$(cat "$dist/go/lib/source.sum")" = "$source" ]; then
     cp "$dist/go/lib/libtrilane.a" "$dist/go/lib/source.sum" "$new/lib/"
 else
     "$here/localize.sh" "$dist/libtrilane.a" "$new/lib/libtrilane.a"
-    sha256sum <"$dist/libtrilane.a" >"$new/lib/source.sum"
+    echo "$source" >"$new/lib/source.sum"
 fi
 cp "$dist/trilane.h" "$new/include/"
 # The archive stands beside the module here: no pkg-config is needed. Go does not look into an archive when it decides

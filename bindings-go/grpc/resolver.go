@@ -23,7 +23,8 @@ type builder struct {
 
 func (b builder) Scheme() string { return b.scheme }
 
-func (b builder) Build(target resolver.Target, cc resolver.ClientConn, o resolver.BuildOptions) (resolver.Resolver, error) {
+func (b builder) Build(target resolver.Target, cc resolver.ClientConn,
+	o resolver.BuildOptions) (resolver.Resolver, error) {
 	r := &router{scheme: b.scheme, target: target, cc: cc, options: o}
 	return r, r.update()
 }

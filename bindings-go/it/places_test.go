@@ -73,18 +73,22 @@ func TestTheLanguageVersionStaysTheModules(t *testing.T) {
 		t.Fatalf("the plain program does not show its language version:\n%s", plain)
 	}
 	before := hashTree(t, tree)
-	command(t, tree, []string{"GOWORK=off"}, filepath.Join(dist(t), "trilane"), "go", "build", "-o", shared+"/old-woven", "main.go")
+	trilane, woven := filepath.Join(dist(t), "trilane"), shared+"/old-woven"
+	command(t, tree, []string{"GOWORK=off"}, trilane, "go", "build", "-o", woven, "main.go")
 	if hashTree(t, tree) != before {
 		t.Error("the user's tree was changed")
 	}
-	if woven := run(t, shared+"/old-woven"); woven != plain {
-		t.Errorf("woven:\n%s\nplain:\n%s", woven, plain)
+	if said := run(t, woven); said != plain {
+		t.Errorf("woven:\n%s\nplain:\n%s", said, plain)
 	}
 }
 
 func TestWithoutOutputTheProgramIsWhereGoPutsIt(t *testing.T) {
 	tree := t.TempDir()
-	write(t, tree, map[string]string{"go.mod": "module example.org/tool/v2\n\ngo 1.21\n", "main.go": "package main\n\nfunc main() {}\n"})
+	write(t, tree, map[string]string{
+		"go.mod":  "module example.org/tool/v2\n\ngo 1.21\n",
+		"main.go": "package main\n\nfunc main() {}\n",
+	})
 	command(t, tree, []string{"GOWORK=off"}, filepath.Join(dist(t), "trilane"), "go", "build")
 	if _, err := os.Stat(filepath.Join(tree, "tool")); err != nil {
 		entries, _ := os.ReadDir(tree)
@@ -98,7 +102,8 @@ func TestWorkspacesReplacementsAndVendorDirectories(t *testing.T) {
 	trilane := filepath.Join(dist(t), "trilane")
 	lib := "package lib\n\nfunc Name() string { return \"lib\" }\n"
 	write(t, tree, map[string]string{
-		"app/go.mod":  "module example.org/app\n\ngo 1.21\n\nrequire example.org/lib v0.0.0\n\nreplace example.org/lib => ../lib\n",
+		"app/go.mod": "module example.org/app\n\ngo 1.21\n\nrequire example.org/lib v0.0.0\n\n" +
+			"replace example.org/lib => ../lib\n",
 		"app/main.go": say(hello, "\t\"example.org/lib\"\n", "\tfmt.Println(lib.Name())\n"),
 		"lib/go.mod":  "module example.org/lib\n\ngo 1.21\n",
 		"lib/lib.go":  lib,

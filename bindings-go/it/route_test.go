@@ -84,7 +84,9 @@ func TestMistakesSayWhatToDo(t *testing.T) {
 	}
 	fails(t.TempDir(), nil, "no go.mod was found", "go mod init")
 	old := t.TempDir()
-	script := "#!/bin/sh\necho '{\"GOMOD\": \"/x/go.mod\", \"GOWORK\": \"\", \"GOVERSION\": \"go1.25.3\", \"GOFLAGS\": \"\"}'\n"
+	script := `#!/bin/sh
+echo '{"GOMOD": "/x/go.mod", "GOWORK": "", "GOVERSION": "go1.25.3", "GOFLAGS": ""}'
+`
 	if err := os.WriteFile(filepath.Join(old, "go"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -145,6 +145,10 @@ func call(t *testing.T, url, tag string, edit func(*http.Request)) (string, *htt
 	return string(b), resp, nil
 }
 
+func header(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
 func TestADialledAuthorityIsRouted(t *testing.T) {
 	for _, c := range []struct{ url, tag, answer string }{
 		{"http://pricing.shop:8080/", "", "base tag= host=pricing.shop:8080 baggage="},
@@ -179,14 +183,14 @@ func TestNobodyToServeIsAClearError(t *testing.T) {
 }
 
 func TestTheApplicationsOwnCarrierStaysAndSteers(t *testing.T) {
-	got, _, err := call(t, "http://pricing.shop:8080/", "blue", func(r *http.Request) { r.Header.Set("x-mse-tag", "gray") })
+	got, _, err := call(t, "http://pricing.shop:8080/", "blue", header("x-mse-tag", "gray"))
 	if want := "gray tag=gray host=pricing.shop:8080 baggage="; err != nil || got != want {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 }
 
 func TestBaggageIsExtendedOnlyWhereItIs(t *testing.T) {
-	got, _, err := call(t, "http://pricing.shop:8080/", "gray", func(r *http.Request) { r.Header.Set("baggage", "user=7") })
+	got, _, err := call(t, "http://pricing.shop:8080/", "gray", header("baggage", "user=7"))
 	if err != nil || !strings.Contains(got, "user=7") || !strings.Contains(got, "__microservice_tag__=") {
 		t.Errorf("got %q, %v", got, err)
 	}
@@ -283,7 +287,8 @@ func TestAMalformedTagIsNone(t *testing.T) {
 }
 
 func TestTheServersFormIsCleanedUp(t *testing.T) {
-	r := httptest.NewRequest("POST", "/", strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--\r\n"))
+	form := "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--\r\n"
+	r := httptest.NewRequest("POST", "/", strings.NewReader(form))
 	r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 	nethttp.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if err := r.ParseMultipartForm(1 << 20); err != nil {
