@@ -274,7 +274,7 @@ def switched(world):
 
 
 def off_at_start(world):
-    """Started off, the program is as without the library; switched on later it is as if it had been on from the start."""
+    """Started off, the program is as without the library; switched on later it is as if it had always been on."""
     as_stock(world)
     world.rules.write()
     bed.eventually("mode on acts", lambda: looks_laned(world))

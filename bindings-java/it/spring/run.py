@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real Spring Boot programs with and without the library: `python3 run.py --library PATH [--boot 35,27,41]`."""
+"""Real Spring Boot programs with and without the library: `python3 run.py [--library PATH] [--boot 35]`."""
 
 import argparse
 import functools
@@ -65,7 +65,7 @@ def many(run, home, jar, library):
             if echo is gray:
                 more.write(f"{prefix}[{at}].metadata.[alicloud.service.tag]=gray\n")
         more.flush()
-        extra = [f"--spring.config.additional-location=file:{more.name}", "--spring.cloud.loadbalancer.cache.enabled=false"]
+        extra = [f"--spring.config.additional-location=file:{more.name}", f"{nacos.BALANCER}cache.enabled=false"]
         with cases.World(home, jar, library, cases.Rules(), False, extra) as world:
             run("handles_stay_flat", functools.partial(cases.handles_stay_flat, world))
 
@@ -118,7 +118,7 @@ def main():
     parser.add_argument("--boot", default="35,27,41", help="versions, or `none`")
     parser.add_argument("--jdk", help="only this one")
     parser.add_argument("--clients", default="old,mid,new", help="ages of the HTTP clients, or `none`")
-    parser.add_argument("--nacos", default="nacos35,nacos27,nacos41", help="programs to run against a Nacos server, or `none`")
+    parser.add_argument("--nacos", help="as --boot: versions to run against a Nacos server, or `none`")
     parser.add_argument("--option", default="", help="more agent options, as `,trilane.hook.tomcat=off`")
     options = parser.parse_args()
     bed.Jvm.more_options = options.option
@@ -127,7 +127,8 @@ def main():
         sys.exit(f"no library at {library}: build it first (make build), or name it with --library")
     boots = [b for b in options.boot.split(",") if b != "none"]
     ages = [a for a in options.clients.split(",") if a != "none"]
-    alibaba = [n for n in options.nacos.split(",") if n != "none"]
+    registered = options.boot if options.nacos is None else options.nacos
+    alibaba = ["nacos" + n for n in registered.split(",") if n != "none"]
     if not os.environ.get(bed.INSIDE):
         for boot in boots:
             bed.build("boot" + boot, "app.jar")

@@ -22,7 +22,8 @@ public final class SpringRegistration {
                 return;
             }
             Object registration = registration(self);
-            Map<Object, Object> metadata = registration == null ? null : (Map<Object, Object>) METADATA.on(registration);
+            Map<Object, Object> metadata =
+                    registration == null ? null : (Map<Object, Object>) METADATA.on(registration);
             if (metadata == null) {
                 Native.log(1, "TRL-105", "spring-registration", "no metadata to write to: callers see no tag here");
                 return;

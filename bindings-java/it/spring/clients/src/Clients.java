@@ -14,7 +14,6 @@ import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.Response;
 import org.apache.hc.client5.http.async.methods.SimpleHttpRequest;
-import org.apache.hc.client5.http.async.methods.SimpleHttpResponse;
 import org.apache.hc.client5.http.impl.async.CloseableHttpAsyncClient;
 import org.apache.hc.client5.http.impl.async.HttpAsyncClients;
 import org.apache.hc.client5.http.impl.nio.PoolingAsyncClientConnectionManagerBuilder;
@@ -58,8 +57,8 @@ public class Clients {
                 return HC5.execute(new org.apache.hc.client5.http.classic.methods.HttpGet(url),
                         answer -> org.apache.hc.core5.http.io.entity.EntityUtils.toString(answer.getEntity()));
             case "/hc5-async":
-                SimpleHttpResponse answer = HC5_ASYNC.execute(new SimpleHttpRequest("GET", URI.create(url)), null).get();
-                return answer.getBodyText();
+                SimpleHttpRequest request = new SimpleHttpRequest("GET", URI.create(url));
+                return HC5_ASYNC.execute(request, null).get().getBodyText();
             case "/okhttp":
                 return body(OK.newCall(request(url)).execute());
             case "/okhttp-async":
