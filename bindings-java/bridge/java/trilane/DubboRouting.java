@@ -23,7 +23,7 @@ public final class DubboRouting {
                     || attachments.get(NEED_MOCK) != null || attachments.get(DubboNames.FORCE) != null) {
                 return null;
             }
-            List<?> chosen = state.listing.choose(id(scope, state));
+            List<?> chosen = state.listing.choose(scope == null ? state.ownTag : scope);
             if (chosen == null || state.way == DubboRules.SKIP) {
                 return chosen;
             }
@@ -51,7 +51,7 @@ public final class DubboRouting {
             DubboDirectory.State state = (DubboDirectory.State) holder.routing;
             Listing listing = state.left(directory, ((Collection<?>) rest).toArray());
             Scope scope = DubboCarriers.carry(invocation, DubboCarriers.attachments(invocation));
-            List<?> chosen = listing == null ? null : listing.choose(id(scope, state));
+            List<?> chosen = listing == null ? null : listing.choose(scope == null ? state.ownTag : scope);
             return chosen == null ? rest : chosen;
         } catch (Throwable cause) {
             Trilane.failed("dubbo-left", cause);
@@ -74,9 +74,5 @@ public final class DubboRouting {
         } catch (Throwable cause) {
             Trilane.failed("dubbo-moved", cause);
         }
-    }
-
-    private static int id(Scope scope, DubboDirectory.State state) {
-        return Scope.number(scope == null ? state.ownTag : scope);
     }
 }

@@ -70,11 +70,12 @@ final class Listing {
     }
 
     /**
-     * What the framework is to choose from for this tag; empty when nothing may serve.
+     * What the framework is to choose from for a request in this scope; empty when nothing may serve.
      *
      * @return null when the framework's own choice stands
      */
-    List<?> choose(int tag) {
+    List<?> choose(Scope scope) {
+        int tag = number(scope);
         Ready now = ready;
         for (int attempt = 0; attempt < 3; attempt++) {
             if (now == null) {
@@ -102,6 +103,14 @@ final class Listing {
             now = null;
         }
         return null; // moved under our hands more than once, or gone: the engine counts it
+    }
+
+    /** A tag that was unknown when the request came may have become known since, for one by this very list. */
+    private static int number(Scope scope) {
+        if (scope == null) {
+            return 0;
+        }
+        return scope.id == Scope.UNKNOWN ? Native.tagFind(scope.tag) : scope.id;
     }
 
     /** The same stamp with one more subset; null when the engine's list has moved on. */

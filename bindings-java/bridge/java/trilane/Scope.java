@@ -38,17 +38,6 @@ final class Scope {
         return made;
     }
 
-    /**
-     * The number to route by, 0 without a scope. A tag that was unknown when the request came may have become known
-     * since, for one by the list that is asked: find or publish that first.
-     */
-    static int number(Scope scope) {
-        if (scope == null) {
-            return 0;
-        }
-        return scope.id == UNKNOWN ? Native.tagFind(scope.tag) : scope.id;
-    }
-
     static Scope unknown(String tag) {
         return new Scope(UNKNOWN, tag);
     }

@@ -76,8 +76,7 @@ public final class SpringLoadBalancer {
 
         List<?> choose(String name, List<?> list) throws Throwable {
             Listing listing = listing(name, list);
-            Scope scope = Trilane.current();
-            List<?> chosen = listing == null ? null : listing.choose(scope == null ? 0 : scope.id);
+            List<?> chosen = listing == null ? null : listing.choose(Trilane.current());
             return chosen == null || chosen.size() == list.size() ? list : chosen;
         }
 
