@@ -1,5 +1,6 @@
 import java.lang.instrument.ClassFileTransformer;
 import java.lang.instrument.Instrumentation;
+import java.nio.charset.StandardCharsets;
 import java.security.ProtectionDomain;
 import java.util.zip.CRC32;
 
@@ -19,7 +20,10 @@ public class Dump {
                 if (type != null) {
                     CRC32 sum = new CRC32();
                     sum.update(bytes);
-                    System.out.println(type.getName() + " " + sum.getValue());
+                    // JDK 11 does not give back the same bytes of an archived class in every run.
+                    boolean stable = !"11".equals(System.getProperty("java.specification.version"));
+                    boolean ours = new String(bytes, StandardCharsets.ISO_8859_1).contains("java/trilane/");
+                    System.out.println(type.getName() + " " + (stable ? sum.getValue() : 0) + (ours ? " hooked" : ""));
                 }
                 return null;
             }
