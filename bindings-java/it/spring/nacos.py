@@ -19,32 +19,39 @@ def build(folder):
     return bed.build(folder, "server.jar" if folder == "nacos-server" else "app.jar")
 
 
-def server(home):
-    """The server; its gRPC ports lie 1000 and 1001 above its own, one of raft's 1000 below."""
+def server(home, attempts=3):
+    """The server. Its own database gives up after some seconds on a busy machine: then it is tried again, anew."""
+    for attempt in range(attempts):
+        try:
+            return one_server(home)
+        except RuntimeError as why:
+            if attempt + 1 == attempts or "derby" not in str(why):
+                raise
+            print("the Nacos server's database gave up on a busy machine: once more", flush=True)
+    raise AssertionError("not reached")
+
+
+def one_server(home):
+    """Its gRPC ports lie 1000 and 1001 above its own, one of raft's 1000 below."""
     target = os.path.join(bed.HERE, "nacos-server", "target")
     # Two jars carry the same classes; the server needs those of this one.
     first = glob.glob(os.path.join(target, "lib", "hessian-4*.jar"))[0]
     path = os.pathsep.join([os.path.join(target, "classes"), first, os.path.join(target, "lib", "*")])
-    port, data = 24848, tempfile.mkdtemp(prefix="nacos-")
+    port, data = 24848, tempfile.TemporaryDirectory(prefix="nacos-", ignore_cleanup_errors=True)
     properties = {
         "nacos.standalone": "true",
-        "nacos.home": data,
+        "nacos.home": data.name,
         "nacos.server.main.port": port,
         "server.port": port,
         "server.address": "127.0.0.1",
         "nacos.inetutils.ip-address": "127.0.0.1",
         "datasource.platform": "derby",
-        "user.home": data,
+        "user.home": data.name,
     }
     flags = ["-Xmx384m", *(f"-D{name}={value}" for name, value in properties.items())]
-    start = functools.partial(bed.Jvm, home, ["-cp", path, "bed.NacosBed"], "NACOS-BED READY", port, flags=flags)
-    try:
-        return start()
-    except RuntimeError as why:
-        if "Login timeout exceeded" not in str(why):
-            raise
-        print("the server's own database gave up on a busy machine: once more", flush=True)
-        return start()
+    jvm = bed.Jvm(home, ["-cp", path, "bed.NacosBed"], "NACOS-BED READY", port, flags=flags)
+    jvm.data = data  # removed when the server is forgotten
+    return jvm
 
 
 def service(home, jar, library, registry, name, option=None, extra=(), environment=None):
