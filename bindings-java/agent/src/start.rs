@@ -267,7 +267,7 @@ pub(crate) fn engine() -> Option<&'static Arc<Engine>> {
 /// Says an error of the agent itself.
 pub(crate) fn say_error(key: &str, message: &str) {
     match engine() {
-        Some(engine) => engine.log(Level::Error, "TRL-101", key, message),
+        Some(engine) => engine.log(Level::Error, "TRL-401", key, message),
         None => eprintln!("trilane: error agent key={key} msg={message}"),
     }
 }
@@ -283,7 +283,7 @@ pub(crate) fn complain(complaint: &Complaint) {
     if said.len() >= 256 || said.contains(&line) {
         return;
     }
-    engine.log(Level::Warn, "TRL-102", &key, &complaint.message);
+    engine.log(Level::Warn, "TRL-402", &key, &complaint.message);
     said.push(line);
 }
 
@@ -291,6 +291,6 @@ pub(crate) fn complain(complaint: &Complaint) {
 pub(crate) fn panicked(what: &'static str) {
     if let Some(engine) = engine() {
         engine.count(Counter::HookError);
-        engine.log(Level::Error, "TRL-104", what, "a bug in trilane was caught: this call was left as it is");
+        engine.log(Level::Error, "TRL-404", what, "a bug in trilane was caught: this call was left as it is");
     }
 }

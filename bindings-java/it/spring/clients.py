@@ -84,7 +84,7 @@ def redirected(jvm, echo, rules):
 
 def quiet(jvm):
     said = [line for line in jvm.output().splitlines() if "trilane:" in line]
-    bad = [line for line in said if "TRL-102" in line or "TRL-103" in line or "TRL-104" in line]
+    bad = [line for line in said if "TRL-402" in line or "TRL-403" in line or "TRL-404" in line]
     if bad or not said:
         raise AssertionError("\n".join(bad) or "the library said nothing: it was not loaded")
 

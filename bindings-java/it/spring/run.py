@@ -44,7 +44,7 @@ def with_library(run, home, jar, library, rest_client):
 def no_complaint(world):
     """Every row that is expected in this version matched, and no hook failed."""
     said = [line for line in world.jvm.output().splitlines() if "trilane:" in line]
-    bad = [line for line in said if "TRL-102" in line or "TRL-103" in line or "TRL-104" in line]
+    bad = [line for line in said if "TRL-402" in line or "TRL-403" in line or "TRL-404" in line]
     if bad or not said:
         raise AssertionError("\n".join(bad) or "the library said nothing: it was not loaded")
 

@@ -25,7 +25,7 @@ public final class SpringRegistration {
             Map<Object, Object> metadata =
                     registration == null ? null : (Map<Object, Object>) METADATA.on(registration);
             if (metadata == null) {
-                Native.log(1, "TRL-105", "spring-registration", "no metadata to write to: callers see no tag here");
+                Native.log(1, "TRL-405", "spring-registration", "no metadata to write to: callers see no tag here");
                 return;
             }
             for (int i = 0; i + 1 < pairs.length; i += 2) {

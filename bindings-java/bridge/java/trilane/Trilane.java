@@ -84,7 +84,7 @@ public final class Trilane {
         try {
             Native.count(0);
             String what = "the hook " + hook + " failed and did nothing: " + cause.getClass().getName();
-            Native.log(1, "TRL-103", hook, what);
+            Native.log(1, "TRL-403", hook, what);
         } catch (Throwable ignored) {
             // Nothing is left to be done for a process in which even this fails.
         }
