@@ -134,7 +134,7 @@ class Jvm:
         deadline = time.monotonic() + START_BUDGET
         while text not in self.output():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                tail = "\n".join(self.output().splitlines()[-25:])
+                tail = "\n".join(self.output().splitlines()[-60:])
                 self.stop()
                 raise RuntimeError(f"the program did not say {text!r}:\n{tail}")
             time.sleep(0.05)

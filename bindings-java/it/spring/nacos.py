@@ -19,16 +19,20 @@ def build(folder):
     return bed.build(folder, "server.jar" if folder == "nacos-server" else "app.jar")
 
 
-def server(home, attempts=3):
-    """The server. Its own database gives up after some seconds on a busy machine: then it is tried again, anew."""
-    for attempt in range(attempts):
+def patiently(symptom, start, attempts=3):
+    """Starts a program again that gave up because the machine was busy: fixed time-outs of Nacos, none of ours."""
+    for _ in range(attempts - 1):
         try:
-            return one_server(home)
+            return start()
         except RuntimeError as why:
-            if attempt + 1 == attempts or "derby" not in str(why):
+            if symptom not in str(why):
                 raise
-            print("the Nacos server's database gave up on a busy machine: once more", flush=True)
-    raise AssertionError("not reached")
+            print(f"a program gave up on a busy machine ({symptom}): once more", flush=True)
+    return start()
+
+
+def server(home):
+    return patiently("derby", functools.partial(one_server, home))
 
 
 def one_server(home):
@@ -60,7 +64,8 @@ def service(home, jar, library, registry, name, option=None, extra=(), environme
     arguments += [f"--spring.cloud.nacos.discovery.server-addr=127.0.0.1:{registry.port}"]
     arguments += ["--spring.cloud.nacos.discovery.ip=127.0.0.1", "--spring.cloud.loadbalancer.cache.ttl=1s"]
     arguments += [f"--spring.cloud.nacos.discovery.group={registry.group}", *extra]
-    return bed.Jvm(home, arguments, "Started App", port, option, library, environment=environment)
+    start = functools.partial(bed.Jvm, home, arguments, "Started App", port, option, library, environment=environment)
+    return patiently("Client not connected", start)
 
 
 def registered(registry, name="next"):
