@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -109,6 +110,37 @@ fn rules_that_cannot_be_read_and_options_that_mean_nothing_do_not_stop_the_start
             let stderr = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success() && output.stdout.starts_with(b"hello "), "{option}: {stderr}");
             assert!(stderr.lines().all(|line| line.starts_with("trilane: ")), "{option}: {stderr}");
+        }
+    }
+}
+
+/// The OpenTelemetry agent rewrites many of the same classes. Given by `TRILANE_OTEL_JAR`, or as `make bench` leaves it.
+fn opentelemetry() -> Option<PathBuf> {
+    let given = std::env::var_os("TRILANE_OTEL_JAR").map(PathBuf::from);
+    let cached = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/bench");
+    let left = std::fs::read_dir(cached).into_iter().flatten().filter_map(|entry| entry.ok().map(|e| e.path()));
+    let jars = given.into_iter().chain(left);
+    jars.into_iter().find(|jar| {
+        let name = jar.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        name.starts_with("opentelemetry-javaagent") && name.ends_with(".jar")
+    })
+}
+
+#[test]
+fn the_opentelemetry_agent_may_come_first_or_last() {
+    let Some(jar) = opentelemetry() else {
+        println!("skipped: no opentelemetry-javaagent jar in TRILANE_OTEL_JAR or .cache/bench");
+        return;
+    };
+    let other = format!("-javaagent:{}", jar.display());
+    let quiet = ["traces", "metrics", "logs"].map(|signal| format!("-Dotel.{signal}.exporter=none"));
+    for jdk in jdks_with_server() {
+        let c = Program::start(&jdk, &[&agentpath("")], &["Hop", "C", "end"]);
+        for agents in [[agentpath(""), other.clone()], [other.clone(), agentpath("")]] {
+            let options: Vec<&str> = agents.iter().chain(&quiet).map(String::as_str).collect();
+            let b = Program::start(&jdk, &options, &["Hop", "B", "future", &c.url()]);
+            assert_eq!(b.get("/", &[("x-mse-tag", "gray")]), "B(gray)>C(gray)", "{jdk:?} {agents:?}");
+            assert_eq!(b.get("/", &[]), "B(null)>C(null)", "{jdk:?} {agents:?}");
         }
     }
 }
