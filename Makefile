@@ -52,7 +52,7 @@ rust-tests:
 
 java-tests: build
 	$(call suite,java agent,$(CARGO) test --quiet -p trilane-agent --features jvm)
-	$(call suite,java: Spring Boot and HTTP clients,python3 bindings-java/it/spring/run.py --boot 35 --jdk 17 --clients new)
+	$(call suite,java: Spring Boot and HTTP clients,python3 bindings-java/it/spring/run.py --boot 35 --jdk 17 --clients new --nacos none)
 	$(call suite,java: Dubbo,python3 bindings-java/it/dubbo/run.py --bed 33-tri)
 
 go-tests: build
@@ -73,10 +73,11 @@ vectors: build
 
 test: tools build lint rust-tests vectors java-tests go-tests demo-tests
 
-# Versions x JDKs, every bed, the wide stress of the class editor.
+# Versions x JDKs, every bed, a real Nacos, every class of the JDK and of the jars at hand through the class editor.
 test-all: test
 	$(call suite,java: Spring$(comma) all versions,python3 bindings-java/it/spring/run.py)
 	$(call suite,java: Dubbo$(comma) all versions,python3 bindings-java/it/dubbo/run.py)
+	$(call suite,class editor: stress,$(CARGO) run --quiet --release -p trilane-classedit --example stress -- $$HOME/.m2)
 
 demo: build
 	python3 tests/demo/demo.py
