@@ -82,4 +82,25 @@ mod tests {
             assert!(found, "{file} needs `public static ... {}(...)`", row.bridge.1);
         }
     }
+
+    /// A bridge class is defined while a hooked class is being loaded: to need that very class would be a circle.
+    #[test]
+    fn no_bridge_class_extends_a_hooked_class_but_the_one_that_is_defined_at_the_start() {
+        let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/../bridge/java/trilane");
+        let simple = |class: &'static str| class.rsplit(['/', '$']).next().unwrap_or(class);
+        let hooked: Vec<&str> = LIBRARIES.iter().flat_map(|l| l.rows).map(|row| simple(row.class)).collect();
+        for entry in std::fs::read_dir(sources).expect("the bridge's sources") {
+            let path = entry.expect("readable").path();
+            if path.file_name().is_some_and(|name| name == "ForkJoin.java") {
+                continue;
+            }
+            let java = std::fs::read_to_string(&path).expect("readable");
+            let heads = java.lines().filter(|line| line.contains(" extends ") || line.contains(" implements "));
+            for head in heads {
+                let names = head.split(|c: char| !c.is_alphanumeric());
+                let circle: Vec<&str> = names.skip_while(|n| *n != "extends" && *n != "implements").collect();
+                assert!(!circle.iter().any(|name| hooked.contains(name)), "{}: {head}", path.display());
+            }
+        }
+    }
 }
