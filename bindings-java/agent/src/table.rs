@@ -293,3 +293,58 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENTER: RowOp = RowOp::Enter(&[]);
+    static LIBRARIES: &[Library] = &[
+        Library { name: "a", bit: 3, rows: &[Row::new("x/One", "m", ParamMatch::Any, ENTER, ("A", "m"))] },
+        Library {
+            name: "b",
+            bit: 5,
+            rows: &[
+                Row::new("x/One", "m", ParamMatch::Any, ENTER, ("B", "m")),
+                Row::new("x/Two", "m", ParamMatch::Any, ENTER, ("B", "m")),
+            ],
+        },
+    ];
+
+    fn edit(table: &Table, class: &[u8]) -> (bool, Vec<Complaint>) {
+        let mut said = Vec::new();
+        let outcome = table.edit(class, b"no class file", &mut |complaint| said.push(complaint));
+        (matches!(outcome, Outcome::Untouched), said)
+    }
+
+    #[test]
+    fn only_libraries_that_are_switched_in_touch_their_classes() {
+        let table = Table::new(LIBRARIES);
+        assert_eq!(edit(&table, b"x/One"), (true, vec![]));
+        assert_eq!(table.summary(), "none");
+        assert_eq!(table.install(1 << 5), 1 << 5);
+        assert_eq!(table.install(1 << 5 | 1 << 3), 1 << 3, "only what is new");
+        assert_eq!(table.bridges(b"x/One").collect::<Vec<_>>(), ["A", "B"]);
+        assert_eq!(table.bridges(b"x/Two").collect::<Vec<_>>(), ["B"]);
+        assert_eq!(edit(&table, b"x/Six"), (true, vec![]));
+        assert_eq!(edit(&table, b"x/Twofold"), (true, vec![]));
+    }
+
+    #[test]
+    fn a_class_that_cannot_be_edited_stays_as_it_is_and_is_said() {
+        let table = Table::new(LIBRARIES);
+        table.install(1 << 5);
+        let (untouched, said) = edit(&table, b"x/Two");
+        assert!(untouched);
+        assert_eq!((said.len(), said[0].library, said[0].class.as_str()), (1, "b", "x/Two"));
+        assert_eq!(table.summary(), "b failed");
+    }
+
+    #[test]
+    fn a_class_concerns_only_the_libraries_that_name_it() {
+        let table = Table::new(LIBRARIES);
+        assert!(table.concerns(b"x/One", 1 << 3) && table.concerns(b"x/One", 1 << 5));
+        assert!(!table.concerns(b"x/Two", 1 << 3) && table.concerns(b"x/Two", 1 << 5));
+        assert!(!table.concerns(b"", u64::MAX) && !table.concerns(&[b'x'; 300], u64::MAX));
+    }
+}
