@@ -99,6 +99,40 @@ fn hosts_that_are_not_ours_get_nothing() {
 }
 
 #[test]
+fn a_redirect_to_a_host_that_is_not_ours_takes_nothing_along() {
+    for jdk in jdks_with_server() {
+        let rules = fresh_dir("redirect").join("lanes.yaml");
+        let write = |authorities: &str| {
+            let text = format!("apiVersion: trilane/v1\nservices:\n  - name: x\n    authorities: [{authorities}]\n");
+            let next = rules.with_extension("next");
+            std::fs::write(&next, text).expect("writable");
+            std::fs::rename(&next, &rules).expect("writable");
+        };
+        let last = Program::start(&jdk, &[], &["Hop", "C", "end"]);
+        let via = Program::start(&jdk, &[], &["Hop", "B", "end"]);
+        let (near, far) = (format!("127.0.0.1:{}", via.port), format!("127.0.0.1:{}", last.port));
+        write(&format!("\"{near}\", \"{far}\""));
+        let option = agentpath(&format!("trilane.rules={}", rules.display()));
+        let path = format!("/via?to={}/", last.url());
+        let tagged = [("x-mse-tag", "gray"), ("x-bag", "a=b")];
+        let starts: Vec<Program> = ["pool", "future"]
+            .iter()
+            .map(|kind| Program::start(&jdk, &[&option], &["Hop", "A", kind, &via.url()]))
+            .collect();
+        for a in &starts {
+            let both = a.get(&path, &tagged);
+            assert!(both.starts_with("A(gray)>C(gray [a=b,__microservice_tag__="), "{jdk:?} {both}");
+        }
+        write(&format!("\"{near}\""));
+        for a in &starts {
+            eventually("the new rules", || a.get(&path, &tagged) == "A(gray)>C(null [a=b])");
+            let own = a.get(&path, &[("x-mse-tag", "gray"), ("x-own", "gray")]);
+            assert_eq!(own, "A(gray)>C(gray)", "what the application put there goes where it goes, {jdk:?}");
+        }
+    }
+}
+
+#[test]
 fn an_error_in_a_handler_leaves_no_tag_behind() {
     for jdk in jdks_with_server() {
         let chain = Chain::start(&jdk, &[&agentpath("")]);

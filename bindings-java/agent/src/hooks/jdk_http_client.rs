@@ -1,5 +1,6 @@
 //! `java.net.http`: each call makes its own copy of the request on the caller's thread, inside `sendAsync`; the
-//! headers that this copy reads get ours added. What the application sees of its request stays as it was.
+//! headers that this copy reads get ours added. What the application sees of its request stays as it was. Where a
+//! redirect leads to a host that gets nothing from us, ours are taken off again on the way to the wire.
 
 use trilane_classedit::{Arg, ParamMatch};
 
@@ -21,6 +22,13 @@ pub(super) const LIBRARY: Library = Library {
             ParamMatch::Exact("()"),
             RowOp::MapReturn(&[Arg::This]),
             ("JdkHttpClient", "headers"),
+        ),
+        Row::new(
+            "jdk/internal/net/http/HttpRequestImpl",
+            "getUserHeaders",
+            ParamMatch::Exact("()"),
+            RowOp::MapReturn(&[Arg::This]),
+            ("JdkHttpClient", "wire"),
         ),
     ],
 };

@@ -22,7 +22,7 @@ import java.util.concurrent.Executors;
  * <p>Hop NAME end | Hop NAME pool URL (pool, HttpURLConnection) | Hop NAME future URL (CompletableFuture, java.net.http)
  */
 public class Hop {
-    static final HttpClient CLIENT = HttpClient.newHttpClient();
+    static final HttpClient CLIENT = HttpClient.newBuilder().followRedirects(HttpClient.Redirect.NORMAL).build();
     static final ExecutorService POOL = Executors.newFixedThreadPool(4);
 
     public static void main(String[] args) throws Exception {
@@ -40,6 +40,12 @@ public class Hop {
         String path = exchange.getRequestURI().toString();
         if (path.startsWith("/throw")) {
             throw new IllegalStateException("on purpose");
+        }
+        if (path.startsWith("/via") && args[1].equals("end")) {
+            exchange.getResponseHeaders().set("Location", path.substring(path.indexOf('=') + 1));
+            exchange.sendResponseHeaders(302, -1);
+            exchange.close();
+            return;
         }
         String said = name + "(" + exchange.getRequestHeaders().getFirst("x-mse-tag") + baggage(exchange) + ")";
         try {

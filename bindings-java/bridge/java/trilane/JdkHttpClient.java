@@ -68,6 +68,51 @@ public final class JdkHttpClient {
         }
     }
 
+    /** {@code HttpRequestImpl.getUserHeaders()}, on the way to the wire: a redirect may lead where we do not write. */
+    @SuppressWarnings("unchecked")
+    public static Object wire(Object headers, Object request) {
+        Handle found = handle;
+        if (found == null || headers == null) {
+            return headers; // no call of this process has got anything from us
+        }
+        try {
+            Map<String, List<String>> map = (Map<String, List<String>>) (Object) found.map.invokeExact(headers);
+            if (!hasOurs(map)) {
+                return headers;
+            }
+            String authority = authority((URI) found.uri.invokeExact(request));
+            if (authority != null && Native.known(authority)) {
+                return headers;
+            }
+            TreeMap<String, List<String>> fields = new TreeMap<String, List<String>>(String.CASE_INSENSITIVE_ORDER);
+            fields.putAll(map);
+            String[] names = Outbound.names();
+            for (int i = 0; i < names.length; i++) {
+                if (Scope.wrote(FIELDS.get(fields, names[i]))) {
+                    fields.remove(names[i]);
+                }
+            }
+            String baggage = FIELDS.get(fields, Outbound.BAGGAGE);
+            if (baggage != null) {
+                FIELDS.set(fields, Outbound.BAGGAGE, Native.baggage(baggage, ""));
+            }
+            return (Object) found.of.invokeExact((Object) fields, (Object) ALL);
+        } catch (Throwable cause) {
+            Trilane.failed("jdk-http-client", cause);
+            return headers;
+        }
+    }
+
+    private static boolean hasOurs(Map<String, List<String>> map) {
+        String[] names = Outbound.names();
+        for (int i = 0; i < names.length; i++) {
+            if (Scope.wrote(FIELDS.get(map, names[i]))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private static String authority(URI uri) {
         String host = uri == null ? null : uri.getHost();
         if (host == null) {

@@ -7,12 +7,14 @@ final class Scope {
 
     /** The engine's number of the tag. */
     final int id;
-    /** The tag; never empty. */
+    /** The tag; never empty. The object is ours alone. */
     final String tag;
     /** The tag as carrier {@code __microservice_tag__}; its characters need no escape. */
     final String member;
 
     private static volatile Scope[] known = new Scope[8];
+    /** The last unknown tags, one a slot: bounded, whatever comes in. */
+    private static final String[] RECENT = new String[256];
 
     private Scope(int id, String tag) {
         this.id = id;
@@ -38,7 +40,31 @@ final class Scope {
         return made;
     }
 
+    /** The scope of a tag that nobody named. */
     static Scope unknown(String tag) {
-        return new Scope(UNKNOWN, tag);
+        int slot = tag.hashCode() & (RECENT.length - 1);
+        String recent = RECENT[slot];
+        if (!tag.equals(recent)) {
+            recent = tag;
+            RECENT[slot] = tag;
+        }
+        return new Scope(UNKNOWN, recent);
+    }
+
+    /** True if this very object was written by us, not a text of the application's that happens to be equal. */
+    static boolean wrote(String value) {
+        if (value == null) {
+            return false;
+        }
+        if (RECENT[value.hashCode() & (RECENT.length - 1)] == value) {
+            return true;
+        }
+        Scope[] all = known;
+        for (int i = 0; i < all.length; i++) {
+            if (all[i] != null && all[i].tag == value) {
+                return true;
+            }
+        }
+        return false;
     }
 }
