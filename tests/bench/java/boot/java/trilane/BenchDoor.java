@@ -20,13 +20,13 @@ public final class BenchDoor {
             publisher.instance(addresses[i]);
         }
         listing = publisher.publish();
-        if (listing == null || listing.choose(0) == null) {
+        if (listing == null || listing.choose(null) == null) {
             throw new IllegalStateException("the engine refused the list, or the mode is not on");
         }
     }
 
     public List<?> choose(int tag) {
-        return listing.choose(tag);
+        return listing.choose(tag == 0 ? null : Scope.of(tag));
     }
 
     /** As if this thread served a request with this tag; 0 for none. */
