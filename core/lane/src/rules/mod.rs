@@ -7,6 +7,8 @@ mod check;
 mod file;
 mod problem;
 mod snapshot;
+pub mod tree;
+pub mod walk;
 
 pub use problem::Problem;
 pub use snapshot::{Fallback, Snapshot};
