@@ -13,6 +13,7 @@
 //! | [`explain`] | the same decision, told step by step |
 //! | [`target`] | may a carrier be written towards this host? |
 //! | [`metadata`] | which tag does a registered instance carry? |
+//! | [`model`] | the one model that every rule dialect lowers to, and what decides with it |
 //! | [`rules`] | the rule file: text → checked [`rules::Rules`] |
 #![forbid(unsafe_code)]
 
@@ -23,6 +24,7 @@ pub mod hash;
 mod json;
 pub mod list;
 pub mod metadata;
+pub mod model;
 pub mod route;
 pub mod rules;
 pub mod tag;

@@ -4,6 +4,7 @@
 //! ([`Snapshot`]: numbers in place of names, tables in place of lists).
 
 mod check;
+pub mod dialect;
 mod file;
 mod problem;
 mod snapshot;

@@ -10,6 +10,7 @@
 use super::Problem;
 use super::problem::did_you_mean;
 use super::tree::{Kind, Node};
+use crate::model::pattern::Regex;
 use std::cell::RefCell;
 use std::str::FromStr;
 
@@ -211,6 +212,18 @@ impl<'a> Value<'a> {
             self.problem(format!("`{text}` is no number here"), format!("{least} to {most}"));
         }
         number
+    }
+
+    /// A regular expression that must match a whole value.
+    pub fn regex(self) -> Option<Regex> {
+        let text = self.text()?;
+        match Regex::new(text) {
+            Ok(regex) => Some(regex),
+            Err(why) => {
+                self.problem(format!("this is no pattern: {why}"), "RE2 syntax, without look-around");
+                None
+            }
+        }
     }
 
     /// `true` or `false`, also in YAML 1.1's other spellings.

@@ -1,0 +1,85 @@
+//! The exact set and shares of a decision: every way that chance can take, by the code that decides.
+
+use super::decide::{Choose, Decision, Facts, decide};
+use super::plan::Plan;
+use std::collections::BTreeMap;
+
+/// Most ways that are followed.
+const MAX_WAYS: usize = 10_000;
+
+/// What many requests like one give.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shares {
+    /// The part of each instance, by position, 0 to 1. What is missing from 1 fails.
+    pub parts: BTreeMap<u32, f64>,
+    /// Instances left before the pick, over all ways that happen, ascending.
+    pub set: Vec<u32>,
+    /// Whether there were more ways than are followed.
+    pub cut: bool,
+}
+
+/// Follows every way of a request through a plan.
+pub fn shares<F: Facts + ?Sized>(plan: &Plan, facts: &F) -> Shares {
+    let mut shares = Shares::default();
+    let mut script: Vec<(usize, Vec<u32>)> = Vec::new();
+    for _ in 0..MAX_WAYS {
+        let mut way = Way { script: std::mem::take(&mut script), at: 0, part: 1.0 };
+        let decision = decide(plan, facts, &mut way, &mut ());
+        shares.add(&decision, way.part);
+        script = way.script;
+        if !next(&mut script) {
+            shares.set = shares.parts.keys().copied().collect();
+            return shares;
+        }
+    }
+    shares.cut = true;
+    shares.set = shares.parts.keys().copied().collect();
+    shares
+}
+
+impl Shares {
+    fn add(&mut self, decision: &Decision, part: f64) {
+        let usable = decision.left.usable();
+        for at in usable.iter() {
+            *self.parts.entry(*at).or_default() += part / usable.len() as f64;
+        }
+    }
+}
+
+/// Moves to the next way: the last choice that has another position with a weight takes it.
+fn next(script: &mut Vec<(usize, Vec<u32>)>) -> bool {
+    while let Some((at, weights)) = script.last_mut() {
+        if let Some(further) = (*at + 1..weights.len()).find(|n| weights[*n] > 0) {
+            *at = further;
+            return true;
+        }
+        script.pop();
+    }
+    false
+}
+
+/// Takes the choices of a script, and past its end the first of each.
+struct Way {
+    script: Vec<(usize, Vec<u32>)>,
+    at: usize,
+    part: f64,
+}
+
+impl Choose for Way {
+    fn choose(&mut self, weights: &mut dyn Iterator<Item = u32>, total: u64) -> Option<usize> {
+        if self.at == self.script.len() {
+            let weights: Vec<u32> = weights.collect();
+            let first = weights.iter().position(|w| *w > 0)?;
+            self.script.push((first, weights));
+        }
+        let (chosen, weights) = &self.script[self.at];
+        self.part *= f64::from(weights[*chosen]) / total as f64;
+        self.at += 1;
+        Some(*chosen)
+    }
+
+    /// The pick is even: it needs no following.
+    fn pick(&mut self, _: usize) -> usize {
+        0
+    }
+}

@@ -1,0 +1,146 @@
+//! The dialects: one module each, text → [`Model`]. What each accepts is in `docs/dialects.md`.
+//!
+//! A dialect is a function `lower(documents, context) -> Model`. It asks its documents by [`super::walk`], tells every
+//! problem at its value, and may leave anything half built where it told one: a text with a problem is refused whole.
+
+use super::walk::{Source, Value};
+use super::{Problem, tree};
+use crate::model::Model;
+
+pub mod asm;
+pub mod dubbo_affinity;
+pub mod dubbo_condition;
+pub mod dubbo_mesh;
+pub mod dubbo_tag;
+pub mod istio;
+
+/// A rule dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Trilane's own `lanes.yaml`.
+    Native,
+    /// TrafficLabel, ASMSwimLane(Group), and Istio's resources with ASM's additions.
+    Asm,
+    /// VirtualService, DestinationRule, ServiceEntry.
+    Istio,
+    /// `<application>.tag-router`.
+    DubboTag,
+    /// `<application or service>.condition-router`, 2.x, v3.0 and v3.1.
+    DubboCondition,
+    /// `<application>.MESHAPPRULE`.
+    DubboMesh,
+    /// `….affinity-router`.
+    DubboAffinity,
+}
+
+/// What the text itself does not say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Context<'a> {
+    /// Settings by name, first hit wins: `dubbo.meaning` = `java` (default) or `go`, `asm.namespace` …
+    pub settings: &'a [(String, String)],
+    /// The names of the called service, where one is known: `trilane explain` gives its, a rule file none.
+    pub service: &'a [String],
+}
+
+impl<'a> Context<'a> {
+    /// The value of a setting.
+    pub fn setting(&self, name: &str) -> Option<&'a str> {
+        self.settings.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A text, lowered.
+#[derive(Clone, Debug, Default)]
+pub struct Lowered {
+    /// What decides.
+    pub model: Model,
+    /// What was accepted and changes nothing, each with its place.
+    pub notes: Vec<Problem>,
+}
+
+type Lower = fn(&[Value<'_>], &Context<'_>) -> Model;
+
+impl Dialect {
+    /// All, by the name that `dialect:` and `trilane explain` use.
+    pub const ALL: [(&'static str, Dialect); 7] = [
+        ("native", Dialect::Native),
+        ("asm", Dialect::Asm),
+        ("istio", Dialect::Istio),
+        ("dubbo-tag", Dialect::DubboTag),
+        ("dubbo-condition", Dialect::DubboCondition),
+        ("dubbo-mesh", Dialect::DubboMesh),
+        ("dubbo-affinity", Dialect::DubboAffinity),
+    ];
+
+    /// The dialect of this name.
+    pub fn parse(name: &str) -> Option<Dialect> {
+        Self::ALL.iter().find(|(n, _)| *n == name).map(|(_, dialect)| *dialect)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, d)| *d == self).map_or("", |(name, _)| name)
+    }
+
+    fn lower(self) -> Option<Lower> {
+        match self {
+            Dialect::Native => None,
+            Dialect::Asm => Some(asm::lower),
+            Dialect::Istio => Some(istio::lower),
+            Dialect::DubboTag => Some(dubbo_tag::lower),
+            Dialect::DubboCondition => Some(dubbo_condition::lower),
+            Dialect::DubboMesh => Some(dubbo_mesh::lower),
+            Dialect::DubboAffinity => Some(dubbo_affinity::lower),
+        }
+    }
+}
+
+/// The dialect of a text, by `dialect:` or by what its documents call themselves; `None`: nothing tells.
+pub fn detect(documents: &[tree::Node]) -> Option<Dialect> {
+    let text = |document: &tree::Node, name: &str| document.field(name).and_then(|n| n.scalar()).map(str::to_string);
+    if let Some(name) = documents.iter().find_map(|d| text(d, "dialect")) {
+        return Dialect::parse(&name);
+    }
+    let mut found = None;
+    for document in documents {
+        let version = text(document, "apiVersion").unwrap_or_default();
+        let kind = text(document, "kind").unwrap_or_default();
+        let has = |name: &str| document.field(name).is_some();
+        let one = match version.split('/').next().unwrap_or("") {
+            "trilane" => Dialect::Native,
+            "istio.alibabacloud.com" => Dialect::Asm,
+            "networking.istio.io" => Dialect::Istio,
+            "service.dubbo.apache.org" => Dialect::DubboMesh,
+            _ if matches!(kind.as_str(), "TrafficLabel" | "ASMSwimLane" | "ASMSwimLaneGroup") => Dialect::Asm,
+            _ if has("affinityAware") => Dialect::DubboAffinity,
+            _ if has("tags") => Dialect::DubboTag,
+            _ if has("conditions") => Dialect::DubboCondition,
+            _ => continue,
+        };
+        // One document of ASM's makes its Istio resources ASM's too.
+        if found.is_none() || one == Dialect::Asm {
+            found = Some(one);
+        }
+    }
+    found
+}
+
+/// Reads a text of any dialect but the native one.
+///
+/// # Errors
+/// Every problem that was found; the text is refused as a whole.
+pub fn read(dialect: Dialect, name: &str, text: &str, context: &Context) -> Result<Lowered, Vec<Problem>> {
+    let documents = tree::read(name, text).map_err(|problem| vec![problem])?;
+    let source = Source::new(name, text, &documents);
+    let Some(lower) = dialect.lower() else {
+        let message = "the native dialect is read by `rules::check`".to_string();
+        return Err(vec![Problem::at(name, text, (1, 1), "", message, String::new())]);
+    };
+    let model = lower(&source.documents().collect::<Vec<_>>(), context);
+    let (mut problems, notes) = source.finish();
+    if problems.is_empty() {
+        let circle = |(line, message)| Problem::at(name, text, (line, 1), "", message, "a way that ends".into());
+        problems = model.broken_fallbacks().into_iter().map(circle).collect();
+    }
+    if problems.is_empty() { Ok(Lowered { model, notes }) } else { Err(problems) }
+}
