@@ -1,7 +1,8 @@
-//! The trilane program: `trilane version`, `trilane check FILE...`, `trilane go build ARGS...`.
+//! The trilane program: `trilane version`, `trilane check FILE...`, `trilane status`, `trilane go build ARGS...`.
 
 mod check;
 mod gobuild;
+mod status;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Show what living processes do: mode, tag, rules, hooks, instances, decisions
+    Status(status::Args),
     /// Build a Go program with lanes woven in, from sources that stay as they are
     Go {
         #[command(subcommand)]
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
             OK
         }
         Command::Check { files } => check::run(&files),
+        Command::Status(args) => status::run(args),
         Command::Go { command: GoCommand::Build { args } } => gobuild::run(&args),
     })
 }

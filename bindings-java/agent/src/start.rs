@@ -110,6 +110,7 @@ fn bring_up(env: Env, way: Way, early: bool) {
     }
     engine.on_change(Box::new(|engine| boundary("on_change", (), || changed(engine))));
     refresh(env, engine, early);
+    engine.report_hooks(Box::new(|| Table::global().report()));
     engine.start_line(&Table::global().summary());
 }
 

@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use trilane_engine::Hook;
+
 use trilane_classedit::{Arg, Insertion, Op, ParamMatch};
 
 /// What is inserted; the same words as `trilane_classedit::Op`, as constants.
@@ -272,6 +274,22 @@ impl Table {
                 Some(edited.bytes)
             }
         }
+    }
+
+    /// Every library as status shows it.
+    pub(crate) fn report(&self) -> Vec<Hook> {
+        let installed = self.installed.load(Ordering::Acquire);
+        let one = |(library, seen): (&Library, &Seen)| {
+            let (classes, misfits) = (seen.edited.load(Ordering::Relaxed), seen.failed.load(Ordering::Relaxed));
+            let state = match () {
+                () if installed >> library.bit & 1 == 0 => "off",
+                () if misfits > 0 => "failed",
+                () if classes > 0 => "active",
+                () => "waiting",
+            };
+            Hook { name: library.name, state, classes, misfits }
+        };
+        self.libraries.iter().zip(&self.seen).map(one).collect()
     }
 
     /// One word per library for the start line and for `seen`: `executors active; okhttp failed`.

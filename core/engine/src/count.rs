@@ -1,7 +1,10 @@
 //! Counters: relaxed, spread over cache lines so that threads do not wait for each other.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use trilane_lane::route::Case;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,21 +73,110 @@ thread_local! {
     static MINE: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
+/// The shard of this thread. One that is being torn down has none of its own any more.
+fn mine() -> usize {
+    let shard = MINE.try_with(|mine| {
+        if mine.get() == usize::MAX {
+            mine.set(NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
+        }
+        mine.get()
+    });
+    shard.unwrap_or(0)
+}
+
 impl Counts {
     /// Adds one.
     pub fn add(&self, counter: Counter) {
-        // A thread that is being torn down has no shard of its own any more.
-        let shard = MINE.try_with(|mine| {
-            if mine.get() == usize::MAX {
-                mine.set(NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
-            }
-            mine.get()
-        });
-        self.0[shard.unwrap_or(0)].0[counter as usize].fetch_add(1, Ordering::Relaxed);
+        self.0[mine()].0[counter as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// The sum over all threads.
     pub fn get(&self, counter: Counter) -> u64 {
         self.0.iter().map(|shard| shard.0[counter as usize].load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// What is counted of the decisions about one service: a [`Case`] by its number, then these.
+const OBSERVED: usize = 5;
+const DIFFERED: usize = 6;
+
+#[derive(Default)]
+#[repr(align(128))]
+struct TallyShard([AtomicU64; 8]);
+
+/// The decisions about one service, by case; in `observe` also how many would have differed.
+#[derive(Default)]
+pub struct Tally([TallyShard; SHARDS]);
+
+impl Tally {
+    /// Counts a decision.
+    pub fn add(&self, case: Case) {
+        self.0[mine()].0[case as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a decision that is only observed. `differs` gets a number that is as good as drawn by chance.
+    pub fn observe(&self, differs: impl FnOnce(u64) -> bool) {
+        let at = mine();
+        let ordinal = self.0[at].0[OBSERVED].fetch_add(1, Ordering::Relaxed);
+        if differs(mixed(ordinal << 3 | at as u64)) {
+            self.0[at].0[DIFFERED].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many decisions ended this way.
+    pub fn get(&self, case: Case) -> u64 {
+        self.sum(case as usize)
+    }
+
+    /// Observed decisions, and how many of them an even pick of the framework's would have sent elsewhere.
+    pub fn observed(&self) -> (u64, u64) {
+        (self.sum(OBSERVED), self.sum(DIFFERED))
+    }
+
+    fn sum(&self, at: usize) -> u64 {
+        self.0.iter().map(|shard| shard.0[at].load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// The finalizer of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+fn mixed(ordinal: u64) -> u64 {
+    let z = ordinal.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+/// So many services have a tally of their own; all further ones share the last one, `(other)`.
+pub const MOST_SERVICES: usize = 1000;
+
+/// The tallies of all services that a list was ever published for. They stay: counters only grow.
+#[derive(Default)]
+pub struct Tallies(BTreeMap<Arc<str>, Arc<Tally>>);
+
+impl Tallies {
+    /// The tally of a service.
+    pub fn of(&mut self, service: &Arc<str>) -> Arc<Tally> {
+        if let Some(known) = self.0.get(service) {
+            return known.clone();
+        }
+        let name = if self.0.len() < MOST_SERVICES { service.clone() } else { "(other)".into() };
+        self.0.entry(name).or_default().clone()
+    }
+
+    /// Service and tally, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Tally>)> {
+        self.0.iter()
+    }
+}
+
+/// The case behind a counter of decisions.
+pub fn case_of(counter: Counter) -> Option<Case> {
+    match counter {
+        Counter::Own => Some(Case::Own),
+        Counter::FallbackNoInstances => Some(Case::NoInstances),
+        Counter::FallbackNoneAvailable => Some(Case::NoneAvailable),
+        Counter::Fail => Some(Case::Fail),
+        Counter::BaselineMissing => Some(Case::BaselineMissing),
+        _ => None,
     }
 }

@@ -64,12 +64,13 @@ impl Engine {
             self.notify();
         }
         self.tell_failures();
+        self.answer();
     }
 
     /// Looks at the rule file; true when a new snapshot is in force.
     pub(crate) fn reload(&self) -> bool {
-        let mut source = self.source.lock();
-        let Some(source) = source.as_mut() else { return false };
+        let mut guard = self.source.lock();
+        let Some(source) = guard.as_mut() else { return false };
         let path = source.path().display().to_string();
         match source.look() {
             Read::Unchanged => false,
@@ -77,15 +78,18 @@ impl Engine {
             Read::Missing => {
                 if self.rules_were_read() {
                     let why = format!("{path} is gone; the rules read last stay in force");
+                    self.rules_trouble("TRL-201", &why);
                     self.log(Level::Warn, "TRL-201", &path, &why);
                 } else if self.settings.rules.is_some() {
                     let why = format!("{path} does not exist; the default policy holds until it does");
+                    self.rules_trouble("TRL-202", &why);
                     self.log(Level::Warn, "TRL-202", &path, &why);
                 }
                 false
             }
             Read::Unreadable(why) => {
                 let why = format!("{path} cannot be read ({why}); what is in force stays");
+                self.rules_trouble("TRL-203", &why);
                 self.log(Level::Error, "TRL-203", &path, &why);
                 false
             }

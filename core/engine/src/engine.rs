@@ -1,12 +1,13 @@
 //! The engine: what one process has once.
 
-use crate::count::{Counter, Counts};
+use crate::count::{self, Counter, Counts};
 use crate::ctl::{self, Stop};
 use crate::lists::{Desk, Lists};
 use crate::log::{Level, Log};
 use crate::process;
 use crate::settings::{DEFAULT_RULES, Settings};
 use crate::state::State;
+use crate::status::Told;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
@@ -65,11 +66,12 @@ pub struct Engine {
     pub(crate) stop: Arc<Stop>,
     log: Log,
     own_tag_id: TagId,
-    base_mode: Mode,
-    binding: &'static str,
+    pub(crate) base_mode: Mode,
+    pub(crate) binding: &'static str,
     /// The publishing lock: whoever holds it may change tags, state or lists.
-    desk: Mutex<Desk>,
+    pub(crate) desk: Mutex<Desk>,
     observers: Mutex<Vec<Observer>>,
+    pub(crate) told: Mutex<Told>,
 }
 
 static DEFAULT: OnceLock<Arc<Engine>> = OnceLock::new();
@@ -88,7 +90,7 @@ impl Engine {
         let watched = base_mode != Mode::Off && (settings.rules.is_some() || options.read_environment);
         let source = watched.then(|| FileSource::new(path.into(), MAX_FILE as u64));
         let snapshot = Snapshot::compile(Rules::default(), 1, &mut tags);
-        let state = State::new(&settings, base_mode, snapshot, settings.service.clone(), "none".into());
+        let state = State::new(&settings, base_mode, snapshot, settings.service.clone(), None);
         let engine = Arc::new(Engine {
             settings,
             tags: ArcSwap::from_pointee(tags),
@@ -103,6 +105,7 @@ impl Engine {
             binding: options.binding,
             desk: Mutex::default(),
             observers: Mutex::default(),
+            told: Mutex::new(Told::new()),
         });
         engine.reload();
         if watched {
@@ -113,7 +116,12 @@ impl Engine {
 
     /// The process's one engine, started by whoever comes first.
     pub fn default_or_start(options: Options) -> Arc<Engine> {
-        DEFAULT.get_or_init(|| Engine::start(options)).clone()
+        let start = || {
+            let engine = Engine::start(options);
+            engine.open_page();
+            engine
+        };
+        DEFAULT.get_or_init(start).clone()
     }
 
     /// The process's one engine, if it was started.
@@ -173,9 +181,11 @@ impl Engine {
         let (version, mode, binding) = (crate::VERSION, state.mode.word(), self.binding);
         let line = format!(
             "version={version} binding={binding} mode={mode} tag={tag} service={service} rules={} hooks={hooks:?}",
-            state.rules_about
+            state.rules_said()
         );
         self.log.write(Level::Info, "TRL-001", "start", &line);
+        self.told.lock().hooks_said = hooks.to_string();
+        self.write_page(None);
         if !self.own_tag().is_empty() && state.mode != Mode::On {
             let why = format!("mode={mode}: this copy is tagged but joins as baseline", mode = state.mode.word());
             self.log.write(Level::Warn, "TRL-002", "start", &why);
@@ -192,7 +202,7 @@ impl Engine {
         let service = Some((name.to_string(), "learnt from the framework".to_string()));
         let mut snapshot = state.snapshot.clone();
         snapshot.renumber(snapshot.number() + 1);
-        self.publish(&mut desk, snapshot, service, state.rules_about.clone());
+        self.publish(&mut desk, snapshot, service, state.rules_file.clone());
         self.log.write(Level::Info, "TRL-003", name, &format!("service={name:?} (learnt from the framework)"));
     }
 
@@ -208,7 +218,10 @@ impl Engine {
 
     /// How often it was counted.
     pub fn counted(&self, counter: Counter) -> u64 {
-        self.counts.get(counter)
+        match count::case_of(counter) {
+            Some(case) => self.desk.lock().tallies.iter().map(|(_, tally)| tally.get(case)).sum(),
+            None => self.counts.get(counter),
+        }
     }
 
     /// The number of a request's tag: [`TagId::NONE`] when malformed or empty, [`TagId::UNKNOWN`] when nobody named it.
@@ -273,8 +286,7 @@ impl Engine {
                 let snapshot = Snapshot::compile(rules, state.snapshot.number() + 1, &mut tags);
                 self.tags.store(Arc::new(tags));
                 let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes()) as u32;
-                let about = format!("{path:?} rules.hash={hash:08x}");
-                self.publish(&mut desk, snapshot, state.service.clone(), about);
+                self.publish(&mut desk, snapshot, state.service.clone(), Some((path.to_string(), hash)));
                 let number = state.snapshot.number() + 1;
                 self.log.write(
                     Level::Info,
@@ -282,6 +294,8 @@ impl Engine {
                     &about_key(number),
                     &format!("{path} hash={hash:08x} is in force"),
                 );
+                let mut told = self.told.lock();
+                (told.rules_since, told.rules_error) = (Some(std::time::SystemTime::now()), None);
                 true
             }
             Err(problems) => {
@@ -293,6 +307,7 @@ impl Engine {
                 let shown: Vec<String> = problems.iter().take(20).map(|p| p.to_string()).collect();
                 let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());
                 let why = format!("{} problem(s), {stays}:\n{}", problems.len(), shown.join("\n"));
+                self.rules_trouble("TRL-204", &why);
                 self.log.write(Level::Error, "TRL-204", &format!("{path} {hash}"), &why);
                 false
             }
@@ -300,12 +315,18 @@ impl Engine {
     }
 
     pub(crate) fn rules_were_read(&self) -> bool {
-        self.state.load().rules_about != "none"
+        self.state.load().rules_file.is_some()
     }
 
     /// Re-indexes every live list, then publishes the state: a reader never meets rules that its lists do not have.
-    fn publish(&self, desk: &mut Desk, snapshot: Snapshot, service: Option<(String, String)>, about: String) {
-        let mut state = State::new(&self.settings, self.base_mode, snapshot, service, about);
+    fn publish(
+        &self,
+        desk: &mut Desk,
+        snapshot: Snapshot,
+        service: Option<(String, String)>,
+        file: Option<(String, u32)>,
+    ) {
+        let mut state = State::new(&self.settings, self.base_mode, snapshot, service, file);
         let old = self.state.load_full();
         let mut replaced: Vec<u64> = old.authorities.values().copied().collect();
         for id in self.lists.ids(desk).into_iter().filter(|id| !replaced.contains(id)) {

@@ -9,6 +9,7 @@
 //! | `state` | the snapshot in force, and how a new one is published |
 //! | `ctl` | the one thread: watches the rule file, says what happened |
 //! | [`log`], [`count`] | words and numbers |
+//! | `status`, [`page`] | what `trilane status` shows, and where it finds it |
 #![deny(unsafe_code)]
 
 pub mod count;
@@ -19,14 +20,17 @@ pub mod inbound;
 mod lists;
 pub mod log;
 pub mod outbound;
+pub mod page;
 mod process;
 pub mod settings;
 mod state;
+mod status;
 
 pub use count::Counter;
 pub use engine::{Change, Engine, Instance, Options};
 pub use inbound::Kind;
 pub use log::Level;
+pub use status::Hook;
 pub use trilane_lane::Mode;
 pub use trilane_lane::tag::TagId;
 

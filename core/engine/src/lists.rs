@@ -1,5 +1,6 @@
 //! Published lists by id. Readers take no lock; whoever changes something holds the engine's publishing lock.
 
+use crate::count::{Tallies, Tally};
 use arc_swap::{ArcSwapOption, Guard};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,6 +18,8 @@ pub(crate) struct Published {
     /// The tag, plus one, of the last request that found nothing here: the ctl thread says so, since a decision does
     /// not log. 0: none.
     pub failed: AtomicU32,
+    /// The decisions about its service, over all of its lists.
+    pub tally: Arc<Tally>,
 }
 
 type Slot = ArcSwapOption<Published>;
@@ -35,6 +38,7 @@ pub(crate) struct Desk {
     /// Replaced lists that a reader may still look at. They are freed here, so that no reader ever frees one.
     retired: Vec<Arc<Published>>,
     stamp: u32,
+    pub tallies: Tallies,
 }
 
 impl Lists {
@@ -99,7 +103,10 @@ impl Lists {
     fn put(&self, desk: &mut Desk, id: u64, list: Option<List>) {
         let at = id as u32 as usize - 1;
         let chunk = self.chunks[at / CHUNK].get_or_init(|| (0..CHUNK).map(|_| Slot::empty()).collect());
-        let new = list.map(|list| Arc::new(Published { id, list, failed: AtomicU32::new(0) }));
+        let new = list.map(|list| {
+            let tally = list.names().first().map_or_else(Arc::default, |name| desk.tallies.of(name));
+            Arc::new(Published { id, list, failed: AtomicU32::new(0), tally })
+        });
         desk.retired.extend(chunk[at % CHUNK].swap(new));
         // A count of one means that no reader holds it and, since it is out of its slot, none can.
         desk.retired.retain(|old| Arc::strong_count(old) > 1);

@@ -7,7 +7,7 @@ use crate::process;
 use std::sync::Arc;
 use trilane_lane::Mode;
 use trilane_lane::carrier;
-use trilane_lane::list::EVERYONE;
+use trilane_lane::list::{EVERYONE, List};
 use trilane_lane::metadata;
 use trilane_lane::route::{Case, Decision, route};
 use trilane_lane::tag::{self, TagId};
@@ -47,12 +47,15 @@ impl Engine {
             return self.stale();
         }
         let decision = route(&published.list, tag, entropy);
-        self.counts.add(counter(decision.case));
+        published.tally.add(decision.case);
         if decision.case == Case::Fail {
             published.note_failure(tag);
         }
-        let observe = if published.list.mode() == Mode::Observe { OBSERVE } else { 0 };
-        pack(&decision) | observe
+        if published.list.mode() == Mode::Observe {
+            published.tally.observe(|chance| differs(&published.list, &decision, chance));
+            return pack(&decision) | OBSERVE;
+        }
+        pack(&decision)
     }
 
     fn stale(&self) -> u64 {
@@ -148,13 +151,14 @@ impl Engine {
     }
 }
 
-fn counter(case: Case) -> Counter {
-    match case {
-        Case::Own => Counter::Own,
-        Case::NoInstances => Counter::FallbackNoInstances,
-        Case::NoneAvailable => Counter::FallbackNoneAvailable,
-        Case::Fail => Counter::Fail,
-        Case::BaselineMissing => Counter::BaselineMissing,
+/// Whether an even pick among all healthy instances, which is what the framework chooses from, leaves the subset.
+fn differs(list: &List, decision: &Decision, chance: u64) -> bool {
+    let everyone = list.usable(EVERYONE).map_or(&[][..], |everyone| everyone);
+    let Some(picked) = everyone.get((chance % everyone.len().max(1) as u64) as usize) else { return false };
+    match decision.subset {
+        None => true,
+        Some(EVERYONE) => false,
+        Some(subset) => list.subsets().get(subset as usize).map(|s| s.tag) != list.tag(*picked),
     }
 }
 

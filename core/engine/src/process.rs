@@ -42,3 +42,23 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Resul
         spawned
     }
 }
+
+/// An anonymous file of this process, closed on exec, for its own user only. By number: glibc has the call since 2.27.
+pub fn anonymous_file(name: &std::ffi::CStr) -> std::io::Result<std::fs::File> {
+    const NOEXEC_SEAL: libc::c_uint = 8; // kernels since 6.3; some are told to insist on it
+    let make = |flags: libc::c_uint| {
+        // SAFETY: `name` is zero-terminated; the call keeps nothing of it.
+        unsafe { libc::syscall(libc::SYS_memfd_create, name.as_ptr(), libc::MFD_CLOEXEC | flags) }
+    };
+    let fd = match make(NOEXEC_SEAL) {
+        -1 => make(0),
+        fd => fd,
+    };
+    if fd < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new and nobody else's.
+    let file = unsafe { <std::fs::File as std::os::fd::FromRawFd>::from_raw_fd(fd as libc::c_int) };
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(file)
+}

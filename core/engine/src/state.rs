@@ -18,8 +18,8 @@ pub(crate) struct State {
     pub plans: [Plan; 3],
     /// Dialled authorities whose instances the rules give → list.
     pub authorities: HashMap<Arc<str>, u64, foldhash::fast::FixedState>,
-    /// What is said of the rule file in the start line and in status.
-    pub rules_about: String,
+    /// Path of the rule file in force and 32 bits of its text's hash; none under the default policy.
+    pub rules_file: Option<(String, u32)>,
 }
 
 impl State {
@@ -28,11 +28,16 @@ impl State {
         base: Mode,
         snapshot: Snapshot,
         service: Option<(String, String)>,
-        about: String,
+        rules_file: Option<(String, u32)>,
     ) -> State {
         let mode = snapshot.rules().mode.map_or(base, |mode| mode.min(base));
         let entry = service.as_ref().and_then(|(name, _)| snapshot.entry_of(name));
         let plans = [Kind::Http, Kind::Dubbo, Kind::Message].map(|kind| Plan::new(kind, settings, entry));
-        State { snapshot, mode, service, plans, authorities: HashMap::default(), rules_about: about }
+        State { snapshot, mode, service, plans, authorities: HashMap::default(), rules_file }
+    }
+
+    /// What the start line says of the rule file.
+    pub fn rules_said(&self) -> String {
+        self.rules_file.as_ref().map_or("none".into(), |(path, hash)| format!("{path:?} rules.hash={hash:08x}"))
     }
 }

@@ -1,0 +1,77 @@
+//! `trilane status` on a living process: this one.
+
+use serde_json::Value;
+use std::process::{Command, Output};
+use trilane_engine::{Engine, Hook, Instance, Options};
+
+fn status(args: &[&str]) -> Output {
+    let pid = std::process::id().to_string();
+    Command::new(env!("CARGO_BIN_EXE_trilane"))
+        .args(["status", "--pid", &pid])
+        .args(args)
+        .output()
+        .expect("the program starts")
+}
+
+fn out(o: &Output) -> String {
+    assert!(o.stderr.is_empty(), "{}", String::from_utf8_lossy(&o.stderr));
+    String::from_utf8_lossy(&o.stdout).into_owned()
+}
+
+/// One test, since there is one page and one engine in a process.
+#[test]
+fn a_living_process_tells_what_it_does() {
+    let inert = status(&["--check"]);
+    assert_eq!(inert.status.code(), Some(2), "{inert:?}");
+
+    let rules = std::env::temp_dir().join(format!("trilane-status-{}.yaml", std::process::id()));
+    std::fs::write(&rules, "apiVersion: trilane/v1\nmode: observe\nlanes: [{tag: gray}]\n").unwrap();
+    let agent_option = format!("rules={},alicloud.service.tag=gray,service=shop,log=off", rules.display());
+    let engine = Engine::default_or_start(Options { agent_option, explicit: true, binding: "c", ..Options::default() });
+    engine.report_hooks(Box::new(|| {
+        let hook = |name, state| Hook { name, state, classes: 1, misfits: 0 };
+        vec![hook("tomcat", "active"), hook("okhttp", "waiting")]
+    }));
+    let gray = [("alicloud.service.tag", "gray")];
+    let instance = |address, metadata| Instance { address, metadata, healthy: true };
+    let list = engine.list_new(&["stock"], &[instance("10.0.0.1:1", &[]), instance("10.0.0.2:1", &gray)]);
+    let gray = engine.tag_find(b"gray");
+    for _ in 0..1000 {
+        engine.route(list, gray, 0, 0, engine.list_stamp(list));
+    }
+
+    let text = out(&status(&[]));
+    let state: Value = serde_json::from_str(&out(&status(&["--json"]))).expect("JSON");
+    assert_eq!(state["pid"], std::process::id());
+    assert_eq!([&state["mode"], &state["mode_setting"], &state["mode_rules"]], ["observe", "on", "observe"]);
+    assert_eq!([&state["tag"], &state["tag_source"]], ["gray", "agent option alicloud.service.tag"]);
+    assert_eq!(state["rules"]["file"], rules.display().to_string());
+    assert_eq!(state["rules"]["hash"].as_str().map(str::len), Some(8));
+    let stock = &state["services"][0];
+    assert_eq!(stock["tags"]["gray"], serde_json::json!({"instances": 1, "usable": 1}));
+    assert_eq!([&stock["decisions"]["own"], &stock["observed"]], [1000, 1000]);
+    // Every second call of an even pick would have gone to the other instance.
+    let differed = stock["would_have_differed"].as_u64().unwrap();
+    assert!((400..=600).contains(&differed), "{differed} of 1000");
+    for part in ["mode     observe (setting on, rule file observe)", "stock: baseline 1/1 usable, gray 1/1 usable"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let prometheus = out(&status(&["--prometheus"]));
+    let line = format!("trilane_observed_total{{pid=\"{}\",service=\"stock\"}} 1000\n", std::process::id());
+    assert!(prometheus.contains(&line), "{prometheus}");
+    assert_eq!(status(&["--check"]).status.code(), Some(0));
+
+    std::fs::write(&rules, "apiVersion: trilane/v1\nlanes: {}\n").unwrap();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while status(&["--check"]).status.code() != Some(1) {
+        assert!(std::time::Instant::now() < end, "a refused rule file never showed");
+    }
+    let text = out(&status(&["--check"]));
+    assert!(text.contains("degraded: ") && text.contains("problem(s)"), "{text}");
+
+    std::fs::write(&rules, "apiVersion: trilane/v1\nmode: off\n").unwrap();
+    while status(&["--check"]).status.code() != Some(2) {
+        assert!(std::time::Instant::now() < end, "mode off never showed");
+    }
+    std::fs::remove_file(&rules).unwrap();
+}
