@@ -1,6 +1,7 @@
-//! The trilane program: `trilane version`, `trilane check FILE...`, `trilane status`, `trilane go build ARGS...`.
+//! The trilane program: `version`, `check`, `explain`, `status`, `go build`.
 
 mod check;
+mod explain;
 mod gobuild;
 mod status;
 
@@ -36,6 +37,8 @@ enum Command {
     },
     /// Show what living processes do: mode, tag, rules, hooks, instances, decisions
     Status(status::Args),
+    /// Say why a request goes where it goes
+    Explain(Box<explain::Options>),
     /// Build a Go program with lanes woven in, from sources that stay as they are
     Go {
         #[command(subcommand)]
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         }
         Command::Check { files } => check::run(&files),
         Command::Status(args) => status::run(args),
+        Command::Explain(options) => explain::run(*options),
         Command::Go { command: GoCommand::Build { args } } => gobuild::run(&args),
     })
 }

@@ -9,6 +9,7 @@
 pub mod chain;
 pub mod condition;
 pub mod decide;
+pub mod explain;
 pub mod pattern;
 pub mod plan;
 mod select;

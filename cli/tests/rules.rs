@@ -1,0 +1,103 @@
+//! The tables of `tests/rules` through `trilane explain --batch`: see `tests/rules/README.md`.
+
+use serde_json::Value;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn tables() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/rules")
+}
+
+fn batch(lines: &str) -> Vec<Value> {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_trilane"))
+        .args(["explain", "--batch"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("trilane starts");
+    let mut input = program.stdin.take().expect("a pipe");
+    let text = lines.to_string();
+    let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
+    let out = program.wait_with_output().expect("trilane ends");
+    writer.join().expect("the writer ends").expect("trilane reads all");
+    assert!(out.status.success(), "status {}", out.status);
+    String::from_utf8(out.stdout).unwrap().lines().map(|l| serde_json::from_str(l).expect("JSON")).collect()
+}
+
+/// What differs between an answer and what the table says.
+fn differs(expected: &Value, found: &Value) -> Option<String> {
+    let sorted = |v: &Value| {
+        let mut ids: Vec<String> =
+            v.as_array().into_iter().flatten().filter_map(|x| x.as_str().map(str::to_string)).collect();
+        ids.sort();
+        ids
+    };
+    let expected = expected.as_object()?;
+    for (name, wanted) in expected {
+        let got = &found[name];
+        let same = match name.as_str() {
+            "set" => sorted(wanted) == sorted(got),
+            "share" => {
+                let part = |v: &Value, id: &str| v[id].as_f64().unwrap_or(0.0);
+                let ids = wanted.as_object().into_iter().flatten().chain(got.as_object().into_iter().flatten());
+                ids.map(|(id, _)| id).all(|id| (part(wanted, id) - part(got, id)).abs() < 1e-9)
+            }
+            // A part of the message, or null for none.
+            "error" => match wanted.as_str() {
+                Some(part) => got.as_str().is_some_and(|e| e.contains(part)),
+                None => got.is_null(),
+            },
+            _ => wanted == got,
+        };
+        if !same {
+            return Some(format!("{name}: expected {wanted}, found {got}"));
+        }
+    }
+    let error = &found["error"];
+    (!expected.contains_key("error") && !error.is_null()).then(|| format!("error: {error}"))
+}
+
+#[test]
+fn the_tables_hold() {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(tables()).unwrap().map(|e| e.unwrap().path()).collect();
+    files.retain(|f| f.extension().is_some_and(|e| e == "jsonl"));
+    files.sort();
+    assert!(!files.is_empty());
+    let (mut failed, mut count) = (Vec::new(), 0);
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let mut rows: Vec<Value> = Vec::new();
+        for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+            let mut row: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{name}:{}: {e}", n + 1));
+            if let Some(other) = row["case"]["rules"].as_str().and_then(|r| r.strip_prefix('@')) {
+                row["case"]["rules"] = std::fs::read_to_string(tables().join(other)).unwrap().into();
+            }
+            rows.push(row);
+        }
+        let answers = batch(&rows.iter().map(|r| format!("{}\n", r["case"])).collect::<String>());
+        assert_eq!(answers.len(), rows.len(), "{name}: one answer a line");
+        for (row, found) in rows.iter().zip(&answers) {
+            count += 1;
+            if let Some(how) = differs(&row["expect"], found) {
+                failed.push(format!("{name} {}: {how}\n    why: {}", row["case"]["id"], row["why"]));
+            }
+        }
+    }
+    println!("rule tables: {count} cases");
+    assert!(failed.is_empty(), "{} of {count} cases failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+#[test]
+fn a_broken_line_is_answered_and_ends_nothing() {
+    let answers = batch(
+        "{\"id\": 1, \"instances\": 5}\nnonsense\n\n{\"id\": \"x\", \"dialect\": \"no\", \"rules\": \"a: 1\"}\n{}\n",
+    );
+    assert_eq!(answers.len(), 4);
+    assert_eq!(answers[0]["id"], 1);
+    for (n, part) in ["cannot be read", "cannot be read", "`no` is no dialect"].iter().enumerate() {
+        assert!(answers[n]["error"].as_str().unwrap().contains(part), "{}", answers[n]);
+    }
+    assert!(answers[3]["error"].is_null());
+}
