@@ -18,5 +18,6 @@ mod status;
 pub mod timeout;
 pub mod triple;
 
+pub use encoding::Encoding;
 pub use headers::Headers;
 pub use status::{Code, Status};

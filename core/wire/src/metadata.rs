@@ -1,5 +1,6 @@
 //! Metadata: what an application may put into headers, and binary values.
 
+use crate::Headers;
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use std::borrow::Cow;
@@ -53,9 +54,9 @@ pub fn key_problem(key: &[u8]) -> Option<&'static str> {
         Some("it has other characters than a-z 0-9 - _ .")
     } else if key.starts_with(b"grpc-") {
         Some("names that start with grpc- belong to the protocol")
-    } else if matches!(key, b"te" | b"content-type" | b"connection" | b"host" | b"transfer-encoding" | b"upgrade") {
-        Some("it belongs to HTTP")
-    } else if matches!(key, b"keep-alive" | b"proxy-connection") {
+    } else if matches!(key, b"te" | b"content-type" | b"connection" | b"host" | b"transfer-encoding" | b"upgrade")
+        || matches!(key, b"keep-alive" | b"proxy-connection")
+    {
         Some("it belongs to HTTP")
     } else {
         None
@@ -70,6 +71,24 @@ pub fn value_problem(value: &[u8]) -> Option<&'static str> {
         Some("it starts or ends with a space, which receivers remove")
     } else {
         None
+    }
+}
+
+/// Adds an application's header: bytes of a `-bin` key as they are, others must be printable ASCII. Says why not.
+pub fn push(headers: &mut Headers, key: &str, value: &[u8]) -> Result<(), String> {
+    if let Some(why) = key_problem(key.as_bytes()) {
+        return Err(format!("metadata key {key:?}: {why}"));
+    }
+    if is_binary(key.as_bytes()) {
+        headers.push(key.as_bytes(), encode_bin(value).as_bytes());
+        return Ok(());
+    }
+    match value_problem(value) {
+        Some(why) => Err(format!("the value of metadata key {key:?}: {why}")),
+        None => {
+            headers.push(key.as_bytes(), value);
+            Ok(())
+        }
     }
 }
 

@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn every_unit() {
-        let all = [("1H", 3600_000), ("2M", 120_000), ("3S", 3000), ("4m", 4), ("5000u", 5), ("6000000n", 6)];
+        let all = [("1H", 3_600_000), ("2M", 120_000), ("3S", 3000), ("4m", 4), ("5000u", 5), ("6000000n", 6)];
         for (text, millis) in all {
             assert_eq!(parse(text.as_bytes()), Some(Duration::from_millis(millis)), "{text}");
         }

@@ -1,0 +1,333 @@
+//! The seam to HTTP/2: a stream opened, a view of its headers, its body, its trailers, its reset. Today's engine under
+//! it is the `h2` crate; nothing of that crate or of `http` is seen above this file.
+
+use crate::limits::Limits;
+use bytes::{Buf, Bytes};
+use h2::{Reason, RecvStream, SendStream};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Request, Response, StatusCode};
+use std::io::IoSlice;
+use std::task::{Context, Poll, ready};
+use trilane_wire::{Code, Headers, Status, frame};
+
+/// Received headers or trailers, seen where they are.
+#[derive(Default)]
+pub struct Head {
+    map: HeaderMap,
+}
+
+impl Head {
+    /// The first value of that (lower-case) name.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.map.get(name).map(|v| v.as_bytes())
+    }
+
+    /// Names and values; the values of one name in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.map.iter().map(|(n, v)| (n.as_str().as_bytes(), v.as_bytes()))
+    }
+
+    /// A copy in our own form.
+    pub fn to_headers(&self) -> Headers {
+        self.iter().collect()
+    }
+
+    pub(crate) fn new(map: HeaderMap) -> Self {
+        Self { map }
+    }
+}
+
+/// Adds headers of ours. What HTTP/2 cannot carry is left out: it was refused when it was set.
+pub(crate) fn append(map: &mut HeaderMap, headers: &Headers) {
+    for (name, value) in headers.iter() {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+            map.append(name, value);
+        }
+    }
+}
+
+/// A message with its prefix, or bare bytes, as the engine takes data: without a copy of the message.
+pub(crate) struct Piece {
+    prefix: [u8; frame::PREFIX],
+    at: u8,
+    data: Bytes,
+}
+
+impl Piece {
+    /// A framed message; `None` if it is longer than 4 GiB.
+    pub fn message(compressed: bool, data: Bytes) -> Option<Piece> {
+        let length = u32::try_from(data.len()).ok()?;
+        Some(Piece { prefix: frame::prefix(compressed, length), at: 0, data })
+    }
+
+    /// Bytes as they are.
+    pub fn bare(data: Bytes) -> Piece {
+        Piece { prefix: [0; frame::PREFIX], at: frame::PREFIX as u8, data }
+    }
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        frame::PREFIX - self.at as usize + self.data.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match &self.prefix[self.at as usize..] {
+            [] => &self.data,
+            prefix => prefix,
+        }
+    }
+
+    fn chunks_vectored<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
+        let parts = [&self.prefix[self.at as usize..], &self.data[..]];
+        let mut used = 0;
+        for (slot, part) in out.iter_mut().zip(parts.into_iter().filter(|p| !p.is_empty())) {
+            *slot = IoSlice::new(part);
+            used += 1;
+        }
+        used
+    }
+
+    fn advance(&mut self, n: usize) {
+        let head = n.min(frame::PREFIX - self.at as usize);
+        self.at += head as u8;
+        self.data.advance(n - head);
+    }
+}
+
+/// Why a stream ended early.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The peer reset this stream with that code.
+    Reset(u32),
+    /// The peer said that it has not looked at this stream: it may be sent again elsewhere.
+    Unprocessed(String),
+    /// The connection is gone, or one side broke the protocol.
+    Connection(String),
+}
+
+impl Broken {
+    pub(crate) fn from_h2(error: &h2::Error) -> Broken {
+        match error.reason() {
+            Some(Reason::REFUSED_STREAM) if error.is_remote() => {
+                Broken::Unprocessed("the peer refused the stream".into())
+            }
+            Some(Reason::NO_ERROR) if error.is_go_away() && error.is_remote() => {
+                Broken::Unprocessed("the peer is going away (GOAWAY)".into())
+            }
+            Some(reason) if error.is_reset() && error.is_remote() => Broken::Reset(reason.into()),
+            _ => Broken::Connection(error.to_string()),
+        }
+    }
+
+    /// The status that a call ends with, by gRPC's table of RST_STREAM codes.
+    pub fn status(&self) -> Status {
+        match self {
+            Broken::Reset(code) => {
+                let status = match *code {
+                    8 => Code::Cancelled,
+                    11 => Code::ResourceExhausted,
+                    12 => Code::PermissionDenied,
+                    7 => Code::Unavailable,
+                    _ => Code::Internal,
+                };
+                Status::new(status, format!("the peer reset the stream: {}", Reason::from(*code).description()))
+            }
+            Broken::Unprocessed(why) => Status::new(Code::Unavailable, why.clone()),
+            Broken::Connection(why) => Status::new(Code::Unavailable, format!("the connection broke: {why}")),
+        }
+    }
+}
+
+/// The receiving half of a stream.
+pub(crate) struct Body {
+    stream: RecvStream,
+}
+
+impl Body {
+    pub fn new(stream: RecvStream) -> Self {
+        Self { stream }
+    }
+
+    /// The next piece; `None` at the end. The peer may send as much again only after [`Body::release`].
+    pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        self.stream.poll_data(cx).map_err(|e| Broken::from_h2(&e))
+    }
+
+    /// Gives the window of `n` bytes back.
+    pub fn release(&mut self, n: usize) {
+        let _ = self.stream.flow_control().release_capacity(n);
+    }
+
+    /// The trailers, once the data has ended.
+    pub fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Head>, Broken>> {
+        let trailers = ready!(self.stream.poll_trailers(cx));
+        Poll::Ready(trailers.map(|t| t.map(Head::new)).map_err(|e| Broken::from_h2(&e)))
+    }
+}
+
+/// The sending half of a stream, once its headers are out.
+pub(crate) struct Sender {
+    stream: SendStream<Piece>,
+}
+
+impl Sender {
+    #[allow(dead_code, reason = "the client comes next")]
+    pub fn new(stream: SendStream<Piece>) -> Self {
+        Self { stream }
+    }
+
+    /// Ready when the stream may take another message: its queue is not over the limit and the peer's window is
+    /// not empty.
+    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        self.stream.reserve_capacity(1);
+        loop {
+            if self.stream.capacity() > 0 {
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(self.stream.poll_capacity(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(e)) => return Poll::Ready(Err(Broken::from_h2(&e))),
+                None => return Poll::Ready(Err(Broken::Connection("the stream was closed".into()))),
+            }
+        }
+    }
+
+    /// Queues data; what the window does not allow yet waits in the queue.
+    pub fn data(&mut self, piece: Piece, end: bool) -> Result<(), Broken> {
+        self.stream.send_data(piece, end).map_err(|e| Broken::from_h2(&e))
+    }
+
+    /// Queues trailers, which end this half.
+    pub fn trailers(&mut self, map: HeaderMap) -> Result<(), Broken> {
+        self.stream.send_trailers(map).map_err(|e| Broken::from_h2(&e))
+    }
+
+    #[allow(dead_code, reason = "the client comes next")]
+    /// Resets the stream with CANCEL.
+    pub fn cancel(&mut self) {
+        self.stream.send_reset(Reason::CANCEL);
+    }
+
+    /// Ready when the peer has reset the stream, or the connection is gone.
+    pub fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Broken> {
+        match ready!(self.stream.poll_reset(cx)) {
+            Ok(reason) => Poll::Ready(Broken::Reset(reason.into())),
+            Err(e) => Poll::Ready(Broken::from_h2(&e)),
+        }
+    }
+}
+
+/// A request that a peer opened.
+pub(crate) struct Opened {
+    pub method: http::Method,
+    pub uri: http::Uri,
+    pub head: Head,
+    pub body: Body,
+    pub reply: Reply,
+}
+
+impl Opened {
+    pub fn new(request: Request<RecvStream>, respond: h2::server::SendResponse<Piece>) -> Self {
+        let (parts, body) = request.into_parts();
+        Self {
+            method: parts.method,
+            uri: parts.uri,
+            head: Head::new(parts.headers),
+            body: Body::new(body),
+            reply: Reply::New(respond),
+        }
+    }
+}
+
+/// The answering half of an opened stream: headers first, then data, then trailers.
+pub(crate) enum Reply {
+    New(h2::server::SendResponse<Piece>),
+    Open(Sender),
+    Ended,
+}
+
+impl Reply {
+    /// Sends gRPC's response headers with the given ones.
+    pub fn headers(&mut self, more: &Headers, encoding: Option<&'static str>) -> Result<&mut Sender, Broken> {
+        if let Reply::New(respond) = self {
+            let mut response = Response::new(());
+            let map = response.headers_mut();
+            map.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+            if let Some(encoding) = encoding {
+                map.insert(HeaderName::from_static("grpc-encoding"), HeaderValue::from_static(encoding));
+            }
+            append(map, more);
+            let sent = respond.send_response(response, false).map_err(|e| Broken::from_h2(&e));
+            *self = sent.map(|stream| Reply::Open(Sender { stream }))?;
+        }
+        match self {
+            Reply::Open(sender) => Ok(sender),
+            _ => Err(Broken::Connection("the call has ended".into())),
+        }
+    }
+
+    /// Ends the call: trailers, or headers and trailers in one frame where nothing was sent before.
+    pub fn end(&mut self, status: &Status, headers: &Headers, trailers: &Headers) -> Result<(), Broken> {
+        let mut map = HeaderMap::new();
+        if let Reply::New(_) = self {
+            map.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+            append(&mut map, headers);
+        }
+        if status.is_ok() && status.message().is_empty() {
+            map.insert(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"));
+        } else {
+            let mut written = Headers::new();
+            status.write(&mut written);
+            append(&mut map, &written);
+        }
+        append(&mut map, trailers);
+        match std::mem::replace(self, Reply::Ended) {
+            Reply::New(mut respond) => {
+                let mut response = Response::new(());
+                *response.headers_mut() = map;
+                respond.send_response(response, true).map(drop).map_err(|e| Broken::from_h2(&e))
+            }
+            Reply::Open(mut sender) => sender.trailers(map),
+            Reply::Ended => Ok(()),
+        }
+    }
+
+    /// Answers something that is not gRPC with a text.
+    pub fn plain(&mut self, status: u16, body: Bytes) {
+        let Reply::New(mut respond) = std::mem::replace(self, Reply::Ended) else { return };
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        if let Ok(mut stream) = respond.send_response(response, false) {
+            let _ = stream.send_data(Piece::bare(body), true);
+        }
+    }
+
+    /// Ready when the peer has reset the stream, or the connection is gone.
+    pub fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Broken> {
+        match self {
+            Reply::New(respond) => match ready!(respond.poll_reset(cx)) {
+                Ok(reason) => Poll::Ready(Broken::Reset(reason.into())),
+                Err(e) => Poll::Ready(Broken::from_h2(&e)),
+            },
+            Reply::Open(sender) => sender.poll_reset(cx),
+            Reply::Ended => Poll::Pending,
+        }
+    }
+}
+
+/// The engine's server side with these limits.
+pub(crate) fn server(limits: &Limits) -> h2::server::Builder {
+    let mut builder = h2::server::Builder::new();
+    builder
+        .initial_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_header_list_size(limits.max_header_list_size)
+        .max_concurrent_streams(limits.max_concurrent_streams)
+        .max_send_buffer_size(limits.send_buffer)
+        .max_pending_accept_reset_streams(limits.max_pending_resets)
+        .max_local_error_reset_streams(Some(limits.max_error_resets))
+        .data_frame_budget(limits.small_frame_budget);
+    builder
+}

@@ -1,0 +1,88 @@
+//! The `trilane-io` threads.
+
+use parking_lot::Mutex;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+/// A few threads, each with a runtime of its own on which connections live. Dropping the last reference ends them
+/// and with them whatever still runs there.
+pub struct Io {
+    threads: Vec<Handle>,
+    next: AtomicUsize,
+    ends: Mutex<Vec<(oneshot::Sender<()>, JoinHandle<()>)>>,
+}
+
+impl Io {
+    /// Starts `threads` threads (at least one) named `trilane-io`, with all signals masked.
+    pub fn new(threads: usize) -> io::Result<Arc<Io>> {
+        let mut handles = Vec::new();
+        let mut ends = Vec::new();
+        for _ in 0..threads.max(1) {
+            let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+            handles.push(runtime.handle().clone());
+            let (end, ended) = oneshot::channel::<()>();
+            let named = std::thread::Builder::new().name("trilane-io".into());
+            let thread = masked(|| {
+                named.spawn(move || {
+                    let _ = runtime.block_on(ended);
+                    runtime.shutdown_background();
+                })
+            })?;
+            ends.push((end, thread));
+        }
+        Ok(Arc::new(Io { threads: handles, next: AtomicUsize::new(0), ends: Mutex::new(ends) }))
+    }
+
+    /// The threads that everyone shares: as many as there are cores, at most four; started by the first call.
+    pub fn shared() -> io::Result<Arc<Io>> {
+        static SHARED: OnceLock<Arc<Io>> = OnceLock::new();
+        if let Some(io) = SHARED.get() {
+            return Ok(io.clone());
+        }
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let made = Io::new(cores.min(4))?;
+        Ok(SHARED.get_or_init(|| made).clone())
+    }
+
+    /// One thread's runtime, the next at each call.
+    pub(crate) fn pick(&self) -> &Handle {
+        &self.threads[self.next.fetch_add(1, Ordering::Relaxed) % self.threads.len()]
+    }
+
+    /// Every thread's runtime.
+    pub(crate) fn handles(&self) -> &[Handle] {
+        &self.threads
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        for (end, thread) in self.ends.lock().drain(..) {
+            drop(end);
+            // The last reference may go on one of the threads: that one ends by itself.
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+/// Runs `start` with every signal blocked, so that the thread it makes never runs the application's handlers.
+#[allow(unsafe_code)]
+fn masked<R>(start: impl FnOnce() -> R) -> R {
+    // SAFETY: both sets are plain memory that sigfillset and pthread_sigmask fill before they are read; the thread
+    // that is started inherits the mask, and this thread gets its own back.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        let made = start();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        made
+    }
+}
