@@ -60,7 +60,9 @@ fn differs(expected: &Value, found: &Value) -> Option<String> {
 
 #[test]
 fn the_tables_hold() {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(tables()).unwrap().map(|e| e.unwrap().path()).collect();
+    let folders = [tables(), tables().join("cases")];
+    let mut files: Vec<PathBuf> =
+        folders.iter().flat_map(|f| std::fs::read_dir(f).unwrap()).map(|e| e.unwrap().path()).collect();
     files.retain(|f| f.extension().is_some_and(|e| e == "jsonl"));
     files.sort();
     assert!(!files.is_empty());
@@ -78,6 +80,7 @@ fn the_tables_hold() {
         }
         let answers = batch(&rows.iter().map(|r| format!("{}\n", r["case"])).collect::<String>());
         assert_eq!(answers.len(), rows.len(), "{name}: one answer a line");
+        println!("rule table {name}: {} cases", rows.len());
         for (row, found) in rows.iter().zip(&answers) {
             count += 1;
             if let Some(how) = differs(&row["expect"], found) {

@@ -126,6 +126,9 @@ impl Request {
     }
 }
 
+/// A question's `method` that is one of these is the HTTP method, too.
+const HTTP_METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+
 /// A request whose tag is decided, as the model sees it.
 pub struct Asked<'c> {
     pub request: &'c Request,
@@ -139,10 +142,16 @@ impl Facts for Asked<'_> {
         let header = |name: &str| request.headers.get(name).map(String::as_str);
         match field {
             Field::Service => Some(request.service.as_deref().unwrap_or(self.service)),
-            Field::Host => request.host.as_deref().or_else(|| header("host")).or_else(|| header(":authority")),
+            Field::Host => {
+                let written = request.host.as_deref().or_else(|| header("host")).or_else(|| header(":authority"));
+                Some(written.unwrap_or(self.service))
+            }
             Field::Method => request.method.as_deref(),
-            Field::HttpMethod => request.http_method.as_deref().or_else(|| header(":method")),
-            Field::Scheme => request.scheme.as_deref().or_else(|| header(":scheme")),
+            Field::HttpMethod => {
+                let verb = || request.method.as_deref().filter(|m| HTTP_METHODS.contains(m));
+                request.http_method.as_deref().or_else(|| header(":method")).or_else(verb)
+            }
+            Field::Scheme => Some(request.scheme.as_deref().or_else(|| header(":scheme")).unwrap_or("http")),
             Field::Path => request.path.as_deref().map(|p| p.split_once('?').map_or(p, |(path, _)| path)),
             Field::Uri => request.path.as_deref(),
             Field::Query(name) => request.parameter(name),

@@ -217,6 +217,8 @@ pub enum Selector {
     Where(Condition),
     /// `host:port`s, also such that no registry gives (mocks): those are added to the list.
     Addresses(Vec<Box<str>>),
+    /// All of these together; parts that depend on a value of the request select nothing here.
+    Union(Vec<Selector>),
 }
 
 /// What is done with a call besides choosing its instance. The caller applies what it can.
@@ -299,11 +301,16 @@ impl Destination {
 }
 
 impl Model {
-    /// The entries that apply to a list of these names, one a layer at most.
+    /// The entries that apply to a list of these names, one a layer at most. `host:port` is also a name without port.
     pub fn services_of<'m>(&'m self, names: &[impl AsRef<str>]) -> Vec<&'m Service> {
+        let bare = |name: &'_ str| match name.rsplit_once(':') {
+            Some((host, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => host.len(),
+            _ => name.len(),
+        };
+        let names: Vec<&str> = names.iter().map(|n| n.as_ref()).flat_map(|n| [n, &n[..bare(n)]]).collect();
         let rank = |name: &Name| match name {
-            Name::Exact(exact) => names.iter().any(|n| n.as_ref() == &**exact).then_some(usize::MAX),
-            Name::Suffix(suffix) => names.iter().any(|n| n.as_ref().ends_with(&**suffix)).then_some(suffix.len() + 1),
+            Name::Exact(exact) => names.contains(&&**exact).then_some(usize::MAX),
+            Name::Suffix(suffix) => names.iter().any(|n| n.ends_with(&**suffix)).then_some(suffix.len() + 1),
             Name::Any => Some(0),
         };
         let best = |layer: &'m Layer| {

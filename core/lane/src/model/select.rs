@@ -27,14 +27,14 @@ pub(crate) struct Table {
 impl Table {
     /// Adds the addresses that only the rules name to the instances.
     pub fn new(endpoints: &mut Vec<Endpoint>, selectors: &[Selector]) -> Table {
-        let wanted: Vec<&Box<str>> = selectors.iter().filter_map(addresses).flatten().collect();
+        let wanted: Vec<&str> = selectors.iter().flat_map(addresses).collect();
         let mut by_address = HashMap::new();
         if !wanted.is_empty() {
             by_address = endpoints.iter().enumerate().map(|(n, e)| (e.address.clone(), n as u32)).collect();
         }
         for address in wanted {
-            if !by_address.contains_key(&**address) {
-                let address: Arc<str> = (&**address).into();
+            if !by_address.contains_key(address) {
+                let address: Arc<str> = address.into();
                 by_address.insert(address.clone(), endpoints.len() as u32);
                 endpoints.push(Endpoint { address, healthy: true, ..Endpoint::default() });
             }
@@ -75,10 +75,12 @@ impl Table {
     }
 }
 
-fn addresses(selector: &Selector) -> Option<&Vec<Box<str>>> {
+/// Every address that a selector names.
+fn addresses(selector: &Selector) -> Vec<&str> {
     match selector {
-        Selector::Addresses(addresses) => Some(addresses),
-        _ => None,
+        Selector::Addresses(addresses) => addresses.iter().map(|a| &**a).collect(),
+        Selector::Union(parts) => parts.iter().flat_map(addresses).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -128,6 +130,17 @@ pub(crate) fn resolve(
                 Some(candidates) => candidates.iter().copied().filter(|at| fits(*at)).collect(),
                 None => (0..known as u32).filter(|at| fits(*at)).collect(),
             };
+            Resolved::Fixed(sets.add(members))
+        }
+        Selector::Union(parts) => {
+            let mut members = Vec::new();
+            for part in parts {
+                if let Resolved::Fixed(set) = resolve(part, chain, endpoints, table, sets) {
+                    members.extend(sets.list[set as usize].members.iter());
+                }
+            }
+            members.sort_unstable();
+            members.dedup();
             Resolved::Fixed(sets.add(members))
         }
         Selector::Addresses(addresses) => {

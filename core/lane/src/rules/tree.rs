@@ -103,7 +103,11 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Node>, Problem> {
         let step = match event {
             Ok((event, span)) => builder.take(event, (span.start.line() as u32, span.start.col() as u32 + 1)),
             Err(e) => {
-                Err(Refusal::new((e.marker().line() as u32, e.marker().col() as u32 + 1), e.info(), "valid YAML"))
+                let expected = match e.info().contains("unknown anchor") {
+                    true => "quotes around a text that begins with `*`",
+                    false => "valid YAML",
+                };
+                Err(Refusal::new((e.marker().line() as u32, e.marker().col() as u32 + 1), e.info(), expected))
             }
         };
         step.map_err(|r| refuse(r.at, r.message, r.expected))?;
