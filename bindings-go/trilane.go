@@ -39,9 +39,17 @@ func Current(ctx context.Context) Scope {
 	return Scope{Tag: s.Name(), ID: s.Number()}
 }
 
-// With puts a tag into the context; "" leaves the lane. Bytes that are no tag count as "".
+// With puts a tag into the context; "" leaves the lane. Bytes that are no tag count as "". Headers that are passed
+// through stay with the request.
 func With(ctx context.Context, tag string) context.Context {
-	return scope.With(ctx, flow.Named(native.Default(), tag))
+	s := flow.Named(native.Default(), tag)
+	if pass := scope.Of(ctx).Passes(); len(pass) > 0 {
+		if s == nil {
+			s = &scope.Scope{}
+		}
+		s.Pass = pass
+	}
+	return scope.With(ctx, s)
 }
 
 // Version is the engine's version.

@@ -14,7 +14,7 @@
 /*
  Number of this ABI; a binding refuses any other. Before 1.0 it moves with every change of a signature.
  */
-#define TRILANE_ABI_VERSION 1
+#define TRILANE_ABI_VERSION 2
 
 /*
  How a call ended. Numbers are never given to another meaning.
@@ -155,11 +155,12 @@ size_t trilane_inbound_names(const struct trilane_engine *engine,
 
 /*
  Decides the tag of an incoming request. `values[i]` belongs to name `i` of `trilane_inbound_names`; `ptr` NULL =
- absent.
+ absent. `kind` with 256 added: the caller is one that `trilane_edge` trusts; without it an edge believes no carrier.
 
  Bits of the answer: 0..16 tag; 16..24 source (0 none, 1 carried, 2 entry rule, 3 trace table, 4 own tag); 24..32
  flags (1 stale: read the names again and ask once more; 2 off; 4 carriers disagreed; 8 malformed carrier; 16
- observe). For tag 65535 (unknown): 32..40 position in `values`, 40..56 offset, 56..64 length of its bytes.
+ observe; 32 no tag at this tagged copy: tell `trilane_untagged` who sent it). For tag 65535 (unknown): 32..40
+ position in `values`, 40..56 offset, 56..64 length of its bytes.
 
  # Safety
  `values` has `len` texts, all valid for the call.
@@ -169,6 +170,63 @@ uint64_t trilane_inbound(const struct trilane_engine *engine,
                          uint32_t snapshot,
                          const struct trilane_str *values,
                          size_t len);
+
+/*
+ Writes the lower-case names of what an edge (`trilane.edge=true`) removes from a request before the application or
+ `trilane_inbound` sees it, and returns how many there are; 0 where this is no edge. Of `baggage` only our member
+ goes: `trilane_baggage_set` without a tag. The names never change and live as long as the engine.
+
+ # Safety
+ `out` is NULL or has room for `capacity` texts.
+ */
+size_t trilane_edge_names(const struct trilane_engine *engine,
+                          struct trilane_str *out,
+                          size_t capacity);
+
+/*
+ What an edge does about the carriers of a request from this address (`10.0.0.1`, `10.0.0.1:80`, `[::1]:80`): 0
+ believe them (ask `trilane_inbound` with 256 added to the kind); 1 do not; 3 do not, and remove them.
+
+ # Safety
+ `peer` is valid for the call.
+ */
+uint32_t trilane_edge(const struct trilane_engine *engine,
+                      struct trilane_str peer);
+
+/*
+ Counts a request from which an edge removed carriers.
+ */
+void trilane_stripped(const struct trilane_engine *engine);
+
+/*
+ Notes who sent a request for which `trilane_inbound` answered with the flag 32.
+
+ # Safety
+ `peer` is valid for the call.
+ */
+void trilane_untagged(const struct trilane_engine *engine, struct trilane_str peer);
+
+/*
+ Writes the lower-case names of the headers that are passed through (`alicloud.service.header`), at most 32, and
+ returns how many there are. They never change and live as long as the engine.
+
+ # Safety
+ `out` is NULL or has room for `capacity` texts.
+ */
+size_t trilane_pass_names(const struct trilane_engine *engine,
+                          struct trilane_str *out,
+                          size_t capacity);
+
+/*
+ Which of a request's values for `trilane_pass_names` ride on with it: bit `i` for value `i`. At most 8 values and
+ 1,024 bytes together, printable ASCII; what is left behind is counted. `ptr` NULL = absent.
+
+ # Safety
+ `values` has `len` texts, all valid for the call.
+ */
+uint32_t trilane_pass(const struct trilane_engine *engine,
+                      const struct trilane_str *values,
+                      size_t len);
 
 /*
  May carriers be written towards this `host[:port]`?
@@ -307,7 +365,18 @@ void trilane_log(const struct trilane_engine *engine,
                  struct trilane_str message);
 
 /*
- How often something was counted; the numbers of counters are those of `count.rs`, in order. 0 for others.
+ Writes the name of a counter, `fallback_noinstances`, and returns its length; 0 when there is none of that number.
+ Numbers begin at 0 and have no gap. Names are stable, numbers belong to one version of the library.
+
+ # Safety
+ `out` is NULL or has room for `capacity` bytes.
+ */
+size_t trilane_counter_name(uint32_t counter,
+                            uint8_t *out,
+                            size_t capacity);
+
+/*
+ How often something was counted; `trilane_counter_name` tells what. 0 for others.
  */
 uint64_t trilane_counted(const struct trilane_engine *engine, uint32_t counter);
 

@@ -11,7 +11,7 @@ use vectors::runner::{Bench, Mismatch};
 
 type Check = fn(&mut Bench, &Value) -> Result<(), Mismatch>;
 
-const FILES: [(&str, Check); 9] = [
+const FILES: [(&str, Check); 10] = [
     ("tags", Bench::tag),
     ("carriers", Bench::carrier),
     ("metadata", Bench::metadata),
@@ -21,6 +21,7 @@ const FILES: [(&str, Check); 9] = [
     ("entry", Bench::entry),
     ("badrules", Bench::bad_rules),
     ("known", Bench::known),
+    ("edge", Bench::edge),
 ];
 
 fn here() -> PathBuf {

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
 	trilane "github.com/trilane/trilane/bindings-go"
 	"github.com/trilane/trilane/bindings-go/internal/flow"
@@ -37,7 +38,15 @@ func DialOptions() []grpc.DialOption {
 
 func enter(ctx context.Context) (context.Context, *scope.Scope) {
 	md, _ := metadata.FromIncomingContext(ctx)
-	s := flow.In(flow.GRPC, native.HTTP, md, flow.Lower)
+	s, removed := flow.In(flow.GRPC, native.HTTP, md, flow.Lower, func() string {
+		if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
+			return p.Addr.String()
+		}
+		return ""
+	})
+	if removed {
+		ctx = metadata.NewIncomingContext(ctx, md) // md is this call's own copy
+	}
 	return scope.Enter(ctx, s), s
 }
 
@@ -79,23 +88,32 @@ func leave(ctx context.Context, cc *grpc.ClientConn) context.Context {
 	}
 	s := scope.Of(ctx)
 	md, _ := metadata.FromOutgoingContext(ctx)
+	steer, carries := s, s.Name() != ""
 	if own := md.Get(flow.Carrier); len(own) > 0 {
-		return scope.With(ctx, flow.Steer(e, own[0], s))
+		steer, carries = flow.Steer(e, own[0], s), false
 	}
-	ctx = scope.With(ctx, s) // the picker may ask from another goroutine
-	if s == nil || !flow.Known(e, authorityOf(cc)) {
+	ctx = scope.With(ctx, steer) // the picker may ask from another goroutine
+	pass := s.Passes()
+	if !carries && len(pass) == 0 || !flow.Known(e, authorityOf(cc)) {
 		return ctx
 	}
 	if md == nil {
 		md = metadata.MD{}
 	}
-	for _, name := range flow.Writes(e, native.HTTP) {
-		if len(md.Get(name)) == 0 {
-			md.Set(name, s.Tag)
+	if carries {
+		for _, name := range flow.Writes(e, native.HTTP) {
+			if len(md.Get(name)) == 0 {
+				md.Set(name, s.Tag)
+			}
+		}
+		if old := md.Get("baggage"); len(old) > 0 {
+			md.Set("baggage", flow.Baggage(e, old, s.Tag))
 		}
 	}
-	if old := md.Get("baggage"); len(old) > 0 {
-		md.Set("baggage", flow.Baggage(e, old, s.Tag))
+	for _, p := range pass {
+		if len(md.Get(p.Lower)) == 0 {
+			md.Set(p.Lower, p.Value)
+		}
 	}
 	return metadata.NewOutgoingContext(ctx, md)
 }

@@ -15,7 +15,7 @@ import (
 func Handler(next http.Handler) http.Handler {
 	trilane.Start()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s := flow.In(flow.NetHTTP, native.HTTP, r.Header, flow.Canonical)
+		s, _ := flow.In(flow.NetHTTP, native.HTTP, r.Header, flow.Canonical, func() string { return r.RemoteAddr })
 		ctx := scope.Enter(r.Context(), s)
 		defer scope.Leave(s)
 		own := r.WithContext(ctx)

@@ -22,18 +22,7 @@ type transport struct {
 }
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	out, err := httpout.Prepare(r)
-	if err != nil {
-		if r.Body != nil {
-			r.Body.Close()
-		}
-		return nil, err
-	}
-	resp, err := t.base.RoundTrip(out)
-	if resp != nil && out != r {
-		resp.Request = r // the application sees the request that it made
-	}
-	return resp, err
+	return httpout.Send(r, t.base.RoundTrip)
 }
 
 // CloseIdleConnections reaches the base, as http.Client.CloseIdleConnections expects.

@@ -264,7 +264,21 @@ pub unsafe extern "C" fn trilane_log(
     });
 }
 
-/// How often something was counted; the numbers of counters are those of `count.rs`, in order. 0 for others.
+/// Writes the name of a counter, `fallback_noinstances`, and returns its length; 0 when there is none of that number.
+/// Numbers begin at 0 and have no gap. Names are stable, numbers belong to one version of the library.
+///
+/// # Safety
+/// `out` is NULL or has room for `capacity` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_counter_name(counter: u32, out: *mut u8, capacity: usize) -> usize {
+    boundary(0, || {
+        let name = trilane_engine::count::ALL.get(counter as usize).map_or("", |(_, name)| name);
+        // SAFETY: the caller's promise about `out`.
+        unsafe { fill(name.as_bytes(), out, capacity) }
+    })
+}
+
+/// How often something was counted; `trilane_counter_name` tells what. 0 for others.
 #[unsafe(no_mangle)]
 pub extern "C" fn trilane_counted(engine: Option<&TrilaneEngine>, counter: u32) -> u64 {
     boundary(0, || {

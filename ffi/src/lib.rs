@@ -26,4 +26,4 @@ pub use text::*;
 pub use trilane_agent;
 
 /// Number of this ABI; a binding refuses any other. Before 1.0 it moves with every change of a signature.
-pub const TRILANE_ABI_VERSION: u32 = 1;
+pub const TRILANE_ABI_VERSION: u32 = 2;

@@ -101,6 +101,48 @@ static void tags_and_carriers(const trilane_engine *e) {
     CHECK(trilane_counted(e, 6) == 2 && trilane_counted(e, 99) == 0 && trilane_live(e, 9) == -1);
 }
 
+static uint64_t counted(const trilane_engine *e, const char *name) {
+    char text[64];
+    for (uint32_t n = 0; trilane_counter_name(n, NULL, 0) > 0; n++) {
+        size_t length = trilane_counter_name(n, (uint8_t *)text, sizeof text);
+        if (length == strlen(name) && memcmp(text, name, length) == 0) {
+            return trilane_counted(e, n);
+        }
+    }
+    CHECK(!"a counter of that name");
+    return 0;
+}
+
+/* An edge: whom it believes, what it removes, what it passes on. */
+static void an_edge(void) {
+    trilane_engine *e = NULL;
+    trilane_options o = options("edge=true,edge.trust=10.0.0.0/8,alicloud.service.header=x-a x-b,log=off,"
+                                "alicloud.service.tag=gray");
+    CHECK(trilane_engine_new(&o, &e, NULL) == TRILANE_STATUS_OK);
+    trilane_str names[16];
+    CHECK(trilane_edge_names(e, names, 16) == 4 && names[0].len == 9 && memcmp(names[0].ptr, "x-mse-tag", 9) == 0);
+    CHECK(trilane_edge_names(NULL, NULL, 0) == 0);
+    CHECK(trilane_edge(e, str("10.1.2.3:4")) == 0 && trilane_edge(e, str("192.0.2.1")) == 3);
+    CHECK(trilane_edge(e, ABSENT) == 3 && trilane_edge(NULL, ABSENT) == 0);
+    uint32_t snapshot = 0;
+    size_t count = trilane_inbound_names(e, 0, names, 16, &snapshot);
+    trilane_str values[16] = {str("gray"), ABSENT};
+    uint64_t answer = trilane_inbound(e, 0, snapshot, values, count);
+    CHECK((answer & 0xffff) == 0 && (answer >> 24 & 32) == 32);
+    trilane_untagged(e, str("192.0.2.1:5"));
+    trilane_untagged(NULL, ABSENT);
+    CHECK((trilane_inbound(e, 256, snapshot, values, count) & 0xffff) == trilane_tag_find(e, str("gray")));
+    trilane_stripped(e);
+    trilane_stripped(NULL);
+    CHECK(trilane_pass_names(e, names, 16) == 2 && names[1].len == 3 && memcmp(names[1].ptr, "x-b", 3) == 0);
+    CHECK(trilane_pass_names(NULL, NULL, 0) == 0 && trilane_pass(NULL, NULL, 0) == 0);
+    values[1] = str("a\nb");
+    CHECK(trilane_pass(e, values, 2) == 1);
+    CHECK(counted(e, "edge_stripped") == 1 && counted(e, "pass_dropped") == 1 && counted(e, "untagged_here") == 1);
+    CHECK(trilane_counter_name(9999, NULL, 0) == 0);
+    trilane_engine_free(e);
+}
+
 static void lists_and_routes(const trilane_engine *e) {
     char text[2048];
     trilane_pair tag = {str("alicloud.service.tag"), str("gray")};
@@ -161,6 +203,7 @@ int main(void) {
     CHECK(trilane_engine_new(&o, &e, NULL) == TRILANE_STATUS_OK);
     tags_and_carriers(e);
     lists_and_routes(e);
+    an_edge();
     a_forked_child_is_left_alone(e);
     CHECK(trilane_live(NULL, 0) == 2);
     trilane_engine_free(e);

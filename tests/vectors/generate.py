@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
-from gen import badrules, carriers, entry, known, metadata, percent, route, route_more, tags, xxh3  # noqa: E402
+from gen import badrules, carriers, edge, entry, known, metadata, percent, route, route_more, tags, xxh3  # noqa: E402
 from gen.rules import numbered  # noqa: E402
 
 
@@ -33,6 +33,7 @@ def files():
         "entry": entry.cases(),
         "badrules": badrules.cases(),
         "known": known.cases(),
+        "edge": edge.cases(),
     }
 
 

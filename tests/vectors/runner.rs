@@ -261,6 +261,25 @@ impl Bench {
         }
         same(&format!("known({})", case["authority"]), case["known"] == true, found)
     }
+
+    /// `edge.json`
+    pub fn edge(&mut self, case: &Value) -> Outcome {
+        let engine = self.engine(case);
+        let edge = engine.edge(text(case, "peer").as_bytes());
+        same("edge", case["edge"].as_u64(), Some(u64::from(edge)))?;
+        let (mut expected, mut names) = (texts(case, "names"), engine.edge_names());
+        expected.sort_unstable();
+        names.sort_unstable();
+        same("names that an edge removes", expected, names.iter().map(String::as_str).collect())?;
+        same("tag", text(case, "tag"), &entered(&engine, Kind::Http, list(case, "headers"), edge == 0)?.tag)?;
+        let header = |name: &str| list(case, "headers").iter().find(|h| text(h, "name") == name);
+        let pass = engine.pass_names();
+        let values: Vec<Option<&[u8]>> =
+            pass.iter().map(|name| header(name).map(|h| text(h, "value").as_bytes())).collect();
+        let kept = engine.pass(&values);
+        let ride = pass.iter().enumerate().filter(|(at, _)| kept >> at & 1 == 1).map(|(_, name)| name.as_str());
+        same("kept", texts(case, "kept"), ride.collect())
+    }
 }
 
 /// Publishes a list, handing over the metadata that the engine asks for.
@@ -328,8 +347,14 @@ fn enter(engine: &Engine, case: &Value) -> Result<Entered, Mismatch> {
         "dubbo" => Kind::Dubbo,
         _ => Kind::Message,
     };
+    let entered = entered(engine, kind, list(case, "headers"), false)?;
+    same("flag OBSERVE", 0, entered.flags & inbound::OBSERVE)?;
+    Ok(entered)
+}
+
+fn entered(engine: &Engine, kind: Kind, headers: &[Value], trusted: bool) -> Result<Entered, Mismatch> {
     let (snapshot, names) = engine.inbound_names(kind);
-    let headers: Vec<(String, Vec<u8>)> = list(case, "headers")
+    let headers: Vec<(String, Vec<u8>)> = headers
         .iter()
         .map(|h| {
             let value = h["hex"].as_str().map_or_else(|| text(h, "value").as_bytes().to_vec(), hex);
@@ -338,9 +363,9 @@ fn enter(engine: &Engine, case: &Value) -> Result<Entered, Mismatch> {
         .collect();
     let value = |name: &String| headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice());
     let values: Vec<Option<&[u8]>> = names.iter().map(value).collect();
-    let bits = engine.inbound(kind, snapshot, &values);
+    let bits = engine.inbound_from(trusted, kind, snapshot, &values);
     let flags = (bits >> 24) as u8;
-    same("flags", 0, flags & (inbound::STALE | inbound::OFF | inbound::OBSERVE))?;
+    same("flags", 0, flags & (inbound::STALE | inbound::OFF))?;
     let tag = match TagId(bits as u16) {
         TagId::NONE => String::new(),
         TagId::UNKNOWN => {

@@ -71,29 +71,38 @@ func askList(e *native.Engine, authority string) *routed {
 	return r
 }
 
-// Route decides a dialled authority. named tells whether the rules name it and are in force, so that it may be given
-// carriers; address is where to dial, "" to leave the call as it is.
-func Route(e *native.Engine, authority string, s *scope.Scope) (address string, named bool, err error) {
+// Choice is where a call to a dialled authority goes.
+type Choice struct {
+	// Address is where to dial, "" to leave the call as it is.
+	Address string
+	// Named tells whether the rules name the authority and are in force, so that it may be given carriers.
+	Named bool
+	list  uint64
+	index uint32
+}
+
+// Route decides a dialled authority.
+func Route(e *native.Engine, authority string, s *scope.Scope) (Choice, error) {
 	l := listOf(e, authority)
 	if l == nil {
-		return "", false, nil
+		return Choice{}, nil
 	}
 	r := e.Route(l.list, s.Number(), 0, rand.Uint64(), l.stamp)
 	if r.Flags&native.RouteStale != 0 {
 		if l = askList(e, authority); l == nil {
-			return "", false, nil
+			return Choice{}, nil
 		}
 		r = e.Route(l.list, s.Number(), 0, rand.Uint64(), l.stamp)
 	}
 	switch {
 	case r.Flags&(native.RouteStale|native.RouteOff|native.RouteObserve) != 0:
-		return "", false, nil
+		return Choice{}, nil
 	case r.Case == native.CaseFail:
-		return "", true, &NoInstance{Authority: authority, Tag: s.Name()}
+		return Choice{Named: true}, &NoInstance{Authority: authority, Tag: s.Name()}
 	case r.Index == native.NoIndex:
-		return "", true, nil
+		return Choice{Named: true}, nil
 	}
-	return l.address(e, r.Index), true, nil
+	return Choice{l.address(e, r.Index), true, l.list, r.Index}, nil
 }
 
 func (l *routed) address(e *native.Engine, index uint32) string {

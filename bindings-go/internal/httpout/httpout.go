@@ -1,5 +1,5 @@
-// Package httpout turns one outgoing net/http request into the one that is sent: routed, and with its carriers
-// written. It is the same for a linked and a woven program.
+// Package httpout sends one outgoing net/http request: routed, and with its carriers written. It is the same for a
+// linked and a woven program.
 package httpout
 
 import (
@@ -12,32 +12,61 @@ import (
 	"github.com/trilane/trilane/bindings-go/internal/scope"
 )
 
-// Prepare gives the request to send. It is r itself when nothing is to be changed; r is never written to, so that a
-// request object that the application uses again cannot keep our header.
-func Prepare(r *http.Request) (*http.Request, error) {
+// Send is RoundTrip around next. A request of which nothing is to be changed goes to next as it is. r is never written
+// to, so that a request object that the application uses again, or that is redirected, cannot keep our headers.
+func Send(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	e := native.Default()
 	if r.URL == nil || !flow.NetHTTP.On(e) {
-		return r, nil
+		return next(r)
 	}
-	s := scope.Of(r.Context())
-	written := r.Header[canonicalCarrier]
-	steer := s
-	if len(written) > 0 {
-		steer = flow.Steer(e, written[0], s)
-	}
-	authority := authorityOf(r)
-	address, named, err := route(e, r, authority, steer)
+	c, err := prepare(e, r)
 	if err != nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
 		return nil, err
 	}
-	out := r
-	if address != "" && address != r.URL.Host {
-		out = redirect(r, address)
+	if c.out == r {
+		return next(r)
 	}
-	if s != nil && len(written) == 0 && (named || flow.Known(e, authority)) {
-		out = write(e, r, out, s.Tag)
+	var resp *http.Response
+	if c.choice.Address == "" {
+		resp, err = next(c.out)
+	} else {
+		resp, err = c.send(next)
 	}
-	return out, nil
+	if resp != nil {
+		resp.Request = r // the application sees the request that it made
+	}
+	return resp, err
+}
+
+// call is one request on its way.
+type call struct {
+	engine    *native.Engine
+	made, out *http.Request
+	authority string
+	steer     *scope.Scope
+	choice    flow.Choice
+}
+
+func prepare(e *native.Engine, r *http.Request) (call, error) {
+	s := scope.Of(r.Context())
+	c := call{engine: e, made: r, out: r, steer: s}
+	carries := s.Name() != ""
+	if written := r.Header[canonicalCarrier]; len(written) > 0 {
+		c.steer, carries = flow.Steer(e, written[0], s), false
+	}
+	if err := c.route(); err != nil {
+		return c, err
+	}
+	if c.choice.Address != "" {
+		c.redirect()
+	}
+	if (carries || len(s.Passes()) > 0) && (c.choice.Named || flow.Known(e, c.authority)) {
+		c.write(s, carries)
+	}
+	return c, nil
 }
 
 var canonicalCarrier = textproto.CanonicalMIMEHeaderKey(flow.Carrier)
@@ -56,48 +85,56 @@ func authorityOf(r *http.Request) string {
 
 // route asks for an address. A call by https is carried but not routed: its certificate is checked against the name
 // that is dialled.
-func route(e *native.Engine, r *http.Request, authority string, s *scope.Scope) (string, bool, error) {
-	if r.URL.Scheme != "http" {
-		return "", false, nil
+func (c *call) route() (err error) {
+	c.authority = authorityOf(c.made)
+	if c.made.URL.Scheme != "http" {
+		return nil
 	}
-	address, named, err := flow.Route(e, authority, s)
-	if !named && authority != r.URL.Host {
-		return flow.Route(e, r.URL.Host, s)
+	c.choice, err = flow.Route(c.engine, c.authority, c.steer)
+	if !c.choice.Named && c.authority != c.made.URL.Host {
+		c.authority = c.made.URL.Host
+		c.choice, err = flow.Route(c.engine, c.authority, c.steer)
 	}
-	return address, named, err
+	return err
 }
 
-// redirect sends the request to an instance under the name that the application called.
-func redirect(r *http.Request, address string) *http.Request {
-	out := *r
-	u := *r.URL
-	u.Host = address
+// redirect sends the request to the chosen instance under the name that the application called.
+func (c *call) redirect() {
+	out := *c.out
+	u := *c.made.URL
+	u.Host = c.choice.Address
 	out.URL = &u
 	if out.Host == "" {
-		out.Host = r.URL.Host
+		out.Host = c.made.URL.Host
 	}
-	return &out
+	c.out = &out
 }
 
-// write puts the carriers on a copy. A carrier that the application wrote itself stays.
-func write(e *native.Engine, r, out *http.Request, tag string) *http.Request {
-	if out == r {
-		c := *r
-		out = &c
+// write puts the carriers, and what is passed through, on the copy. What the application wrote itself stays.
+func (c *call) write(s *scope.Scope, carries bool) {
+	if c.out == c.made {
+		out := *c.made
+		c.out = &out
 	}
-	header := r.Header.Clone()
+	header := c.made.Header.Clone()
 	if header == nil {
 		header = http.Header{}
 	}
-	for _, name := range flow.Writes(e, native.HTTP) {
-		key := textproto.CanonicalMIMEHeaderKey(name)
-		if _, own := header[key]; !own {
-			header[key] = []string{tag}
+	if carries {
+		for _, name := range flow.Writes(c.engine, native.HTTP) {
+			key := textproto.CanonicalMIMEHeaderKey(name)
+			if _, own := header[key]; !own {
+				header[key] = []string{s.Tag}
+			}
+		}
+		if old := header["Baggage"]; len(old) > 0 {
+			header["Baggage"] = []string{flow.Baggage(c.engine, old, s.Tag)}
 		}
 	}
-	if old := header["Baggage"]; len(old) > 0 {
-		header["Baggage"] = []string{flow.Baggage(e, old, tag)}
+	for _, p := range s.Passes() {
+		if _, own := header[p.Canonical]; !own {
+			header[p.Canonical] = []string{p.Value}
+		}
 	}
-	out.Header = header
-	return out
+	c.out.Header = header
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // ABI is the version of the C interface that this package was written for.
-const ABI = 1
+const ABI = 2
 
 // Mode says how much the process takes part.
 type Mode uint32
@@ -39,6 +39,16 @@ const (
 	InDisagreed = 4
 	InMalformed = 8
 	InObserve   = 16
+	InUntagged  = 32 // no tag, and this copy is tagged
+)
+
+// Trusted is added to a kind where an edge believes the caller.
+const Trusted Kind = 256
+
+// Flags in the answer of Edge.
+const (
+	EdgeUntrusted = 1
+	EdgeRemove    = 2
 )
 
 // Flags in the answer of Route.

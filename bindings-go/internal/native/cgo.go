@@ -7,8 +7,8 @@ package native
 #include <string.h>
 #include "trilane.h"
 
-#if TRILANE_ABI_VERSION != 1
-#error "this Go module was written for ABI 1 of trilane.h"
+#if TRILANE_ABI_VERSION != 2
+#error "this Go module was written for ABI 2 of trilane.h"
 #endif
 
 #define TL_MAX 256
@@ -51,6 +51,26 @@ static inline uint64_t tl_inbound(const trilane_engine *e, uint32_t kind, uint32
 	return trilane_inbound(e, kind, snapshot, values, n);
 }
 
+// As above, for the values of headers that are passed through.
+static inline uint32_t tl_pass(const trilane_engine *e, const char *bytes, const int32_t *ends, size_t n) {
+	trilane_str values[TL_MAX];
+	int32_t begin = 0;
+	if (n > TL_MAX) n = TL_MAX;
+	for (size_t i = 0; i < n; i++) {
+		values[i] = ends[i] < 0 ? (trilane_str){ NULL, 0 } : tl_str(bytes + begin, (size_t)(ends[i] - begin));
+		begin = ends[i] < 0 ? begin : ends[i];
+	}
+	return trilane_pass(e, values, n);
+}
+
+static inline uint32_t tl_edge(const trilane_engine *e, const char *p, size_t n) {
+	return trilane_edge(e, tl_str(p, n));
+}
+
+static inline void tl_untagged(const trilane_engine *e, const char *p, size_t n) {
+	trilane_untagged(e, tl_str(p, n));
+}
+
 static inline uint32_t tl_tag_find(const trilane_engine *e, const char *p, size_t n) {
 	return trilane_tag_find(e, tl_str(p, n));
 }
@@ -88,6 +108,10 @@ static inline size_t tl_explain(const trilane_engine *e, uint64_t list, const ch
 
 #cgo noescape tl_inbound
 #cgo nocallback tl_inbound
+#cgo noescape tl_pass
+#cgo nocallback tl_pass
+#cgo noescape tl_edge
+#cgo nocallback tl_edge
 #cgo noescape tl_tag_find
 #cgo nocallback tl_tag_find
 #cgo noescape tl_known
@@ -193,6 +217,54 @@ func (e *Engine) Inbound(kind Kind, snapshot uint32, v *Values) Found {
 	bits := C.tl_inbound(e.c, C.uint32_t(kind), C.uint32_t(snapshot), (*C.char)(unsafe.Pointer(unsafe.SliceData(v.bytes))),
 		(*C.int32_t)(unsafe.Pointer(unsafe.SliceData(v.ends))), C.size_t(len(v.ends)))
 	return unpackFound(uint64(bits))
+}
+
+// EdgeNames lists what an edge removes from a request; empty where this is no edge.
+func (e *Engine) EdgeNames() []string {
+	var list [C.TL_MAX]C.trilane_str
+	n := C.trilane_edge_names(e.c, &list[0], C.TL_MAX)
+	return strs(list[:min(int(n), len(list))])
+}
+
+// Edge tells whether a caller's carriers are believed, and whether they are removed.
+func (e *Engine) Edge(peer string) uint32 {
+	p, n := chars(peer)
+	return uint32(C.tl_edge(e.c, p, n))
+}
+
+// Stripped counts a request from which an edge removed carriers.
+func (e *Engine) Stripped() { C.trilane_stripped(e.c) }
+
+// Untagged notes who sent an untagged request to this tagged copy.
+func (e *Engine) Untagged(peer string) {
+	p, n := chars(peer)
+	C.tl_untagged(e.c, p, n)
+}
+
+// PassNames lists the headers that are passed through.
+func (e *Engine) PassNames() []string {
+	var list [C.TL_MAX]C.trilane_str
+	n := C.trilane_pass_names(e.c, &list[0], C.TL_MAX)
+	return strs(list[:min(int(n), len(list))])
+}
+
+// Pass tells which of the values for PassNames ride on: bit i for value i.
+func (e *Engine) Pass(v *Values) uint32 {
+	return uint32(C.tl_pass(e.c, (*C.char)(unsafe.Pointer(unsafe.SliceData(v.bytes))),
+		(*C.int32_t)(unsafe.Pointer(unsafe.SliceData(v.ends))), C.size_t(len(v.ends))))
+}
+
+// Counted reads a counter by its name, 0 when there is none of that name.
+func (e *Engine) Counted(name string) uint64 {
+	for i := C.uint32_t(0); ; i++ {
+		found := text(func(out *C.uint8_t, room C.size_t) C.size_t { return C.trilane_counter_name(i, out, room) })
+		if found == name {
+			return uint64(C.trilane_counted(e.c, i))
+		}
+		if found == "" {
+			return 0
+		}
+	}
 }
 
 // TagFind looks a tag up.

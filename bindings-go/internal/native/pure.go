@@ -16,6 +16,7 @@ const Decides = false
 type Engine struct {
 	mode Mode
 	own  string
+	edge bool
 }
 
 var pureNames = []string{"x-mse-tag"}
@@ -38,6 +39,7 @@ func open(explicit bool) (*Engine, error) {
 	if !ValidTag(e.own) {
 		e.own = ""
 	}
+	e.edge = strings.EqualFold(setting("trilane.edge", "TRILANE_EDGE"), "true")
 	mode := setting("trilane.mode", "TRILANE_MODE")
 	enable := setting("mse.enable", "MSE_ENABLE")
 	switch {
@@ -74,10 +76,47 @@ func (e *Engine) OwnTag() string { return e.own }
 // InboundNames lists the headers to read.
 func (e *Engine) InboundNames(Kind) (uint32, []string) { return 1, pureNames }
 
+// EdgeNames lists what an edge removes.
+func (e *Engine) EdgeNames() []string {
+	if !e.edge {
+		return nil
+	}
+	return []string{"x-mse-tag", "__microservice_tag__", "dubbo.tag", "baggage"}
+}
+
+// Edge believes nobody: whom to trust is decided by the engine.
+func (e *Engine) Edge(string) uint32 {
+	switch {
+	case !e.edge || e.mode == Off:
+		return 0
+	case e.mode == Observe:
+		return EdgeUntrusted
+	}
+	return EdgeUntrusted | EdgeRemove
+}
+
+// Stripped counts nothing here.
+func (e *Engine) Stripped() {}
+
+// Untagged notes nothing here.
+func (e *Engine) Untagged(string) {}
+
+// PassNames lists nothing: without the engine only the tag is carried.
+func (e *Engine) PassNames() []string { return nil }
+
+// Pass keeps nothing.
+func (e *Engine) Pass(*Values) uint32 { return 0 }
+
+// Counted is 0: nothing is counted here.
+func (e *Engine) Counted(string) uint64 { return 0 }
+
 // Inbound finds the tag of a request.
-func (e *Engine) Inbound(_ Kind, _ uint32, v *Values) Found {
+func (e *Engine) Inbound(kind Kind, _ uint32, v *Values) Found {
 	if e.mode == Off {
 		return Found{Flags: InOff}
+	}
+	if e.edge && kind&Trusted == 0 {
+		return Found{}
 	}
 	if len(v.ends) == 0 || v.ends[0] <= 0 {
 		return Found{}
@@ -120,8 +159,20 @@ func (e *Engine) Known(authority string) bool {
 		strings.HasSuffix(host, ".cluster.local"))
 }
 
-// BaggageSet leaves baggage alone.
-func (e *Engine) BaggageSet(old, _ string) string { return old }
+// BaggageSet writes nothing into baggage; without a tag it takes our member out.
+func (e *Engine) BaggageSet(old, tag string) string {
+	if tag != "" {
+		return old
+	}
+	var others []string
+	for _, member := range strings.Split(old, ",") {
+		name, _, _ := strings.Cut(member, "=")
+		if member = strings.TrimSpace(member); member != "" && strings.TrimSpace(name) != "__microservice_tag__" {
+			others = append(others, member)
+		}
+	}
+	return strings.Join(others, ",")
+}
 
 // Authority names no list.
 func (e *Engine) Authority(string) uint64 { return 0 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -209,6 +210,46 @@ func (b *bench) entry(c *vector) error {
 	}
 	r, err := b.enter(c.Kind, c.Headers)
 	return first(err, same("tag and source", *c.Tag+" "+c.Source, r.tag+" "+word(sourceWords, r.found.Source)))
+}
+
+func (b *bench) edge(c *vector) error {
+	if err := b.start(c); err != nil {
+		return err
+	}
+	answer := b.engine.Edge(c.Peer)
+	kind := HTTP
+	if answer == 0 {
+		kind |= Trusted
+	}
+	r, err := b.entered(kind, c.Headers)
+	values := NewValues()
+	defer values.Free()
+	pass := b.engine.PassNames()
+	for _, name := range pass {
+		at := slices.IndexFunc(c.Headers, func(h header) bool { return h.Name == name })
+		if at < 0 {
+			values.Add("", false)
+		} else {
+			values.Add(c.Headers[at].Value, true)
+		}
+	}
+	kept, ride := b.engine.Pass(values), []string{}
+	for i, name := range pass {
+		if kept>>i&1 == 1 {
+			ride = append(ride, name)
+		}
+	}
+	return first(
+		err,
+		same("edge", c.Edge, answer),
+		same("names that an edge removes", sorted(c.Names), sorted(b.engine.EdgeNames())),
+		same("tag", *c.Tag, r.tag),
+		same("kept", c.Kept, ride),
+	)
+}
+
+func sorted(names []string) []string {
+	return slices.Sorted(slices.Values(names))
 }
 
 func (b *bench) known(c *vector) error {

@@ -45,6 +45,9 @@ type vector struct {
 	Bucket, Line, Column                    *int
 	Lines                                   []int
 	Lists                                   []publication
+	Peer                                    string
+	Edge                                    uint32
+	Kept                                    []string
 }
 
 type header struct {
@@ -128,6 +131,7 @@ func TestVectors(t *testing.T) {
 	}{
 		{"tags", b.tag}, {"carriers", b.carrier}, {"metadata", b.metadata}, {"route", b.route}, {"pick", b.pick},
 		{"percent", b.percent}, {"entry", b.entry}, {"badrules", b.badRules}, {"known", b.known},
+		{"edge", b.edge},
 	}
 	count := 0
 	for _, file := range files {
@@ -216,6 +220,11 @@ func (b *bench) enter(kind string, headers []header) (request, error) {
 	if !named {
 		return request{}, fmt.Errorf("there is no kind %q", kind)
 	}
+	r, err := b.entered(number, headers)
+	return r, first(err, same("flag OBSERVE", uint8(0), r.found.Flags&InObserve))
+}
+
+func (b *bench) entered(kind Kind, headers []header) (request, error) {
 	given := map[string]string{}
 	for _, h := range headers {
 		value := h.Value
@@ -231,14 +240,14 @@ func (b *bench) enter(kind string, headers []header) (request, error) {
 			given[name] = value
 		}
 	}
-	snapshot, names := b.engine.InboundNames(number)
+	snapshot, names := b.engine.InboundNames(kind &^ Trusted)
 	values := NewValues()
 	defer values.Free()
 	for _, name := range names {
 		value, present := given[name]
 		values.Add(value, present)
 	}
-	found := b.engine.Inbound(number, snapshot, values)
+	found := b.engine.Inbound(kind, snapshot, values)
 	r := request{found: found}
 	switch found.ID {
 	case 0:
@@ -247,7 +256,7 @@ func (b *bench) enter(kind string, headers []header) (request, error) {
 	default:
 		r.tag = b.engine.TagName(found.ID)
 	}
-	return r, same("flags", uint8(0), found.Flags&(InStale|InOff|InObserve))
+	return r, same("flags", uint8(0), found.Flags&(InStale|InOff))
 }
 
 // instances hands all metadata over: the C ABI leaves it to the library which of them count.

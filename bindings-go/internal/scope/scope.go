@@ -18,11 +18,18 @@ const (
 // lane for the life of the process.
 const Linger = 30 * time.Second
 
-// Scope is one request's tag and the engine's number for it. A nil *Scope is the baseline.
+// Scope is one request's tag, the engine's number for it, and what is passed through. A nil *Scope is the baseline
+// with nothing to pass on.
 type Scope struct {
 	Tag   string
 	ID    uint16
+	Pass  []Passed
 	ended atomic.Int64
+}
+
+// Passed is the value of a header that is passed through, and the header's two spellings.
+type Passed struct {
+	Lower, Canonical, Value string
 }
 
 // End marks the request as answered.
@@ -38,6 +45,14 @@ func (s *Scope) Name() string {
 		return ""
 	}
 	return s.Tag
+}
+
+// Passes is what is passed through on the calls of this request.
+func (s *Scope) Passes() []Passed {
+	if s == nil {
+		return nil
+	}
+	return s.Pass
 }
 
 // Number is the engine's id of the tag.

@@ -16,7 +16,7 @@ import (
 
 //go:linkname enter __trilane_http_enter
 var enter = func(r *http.Request) (context.Context, any) {
-	s := flow.In(flow.NetHTTP, native.HTTP, r.Header, flow.Canonical)
+	s, _ := flow.In(flow.NetHTTP, native.HTTP, r.Header, flow.Canonical, func() string { return r.RemoteAddr })
 	return scope.Enter(r.Context(), s), s
 }
 
@@ -25,8 +25,8 @@ var leave = func(s any) {
 	scope.Leave(s.(*scope.Scope))
 }
 
-//go:linkname out __trilane_http_out
-var out = httpout.Prepare
+//go:linkname send __trilane_http_send
+var send = httpout.Send
 
 //go:linkname serverWoven __trilane_http_server_woven
 var serverWoven bool

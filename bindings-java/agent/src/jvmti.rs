@@ -31,6 +31,7 @@ const SLOT_DEALLOCATE: usize = 47;
 const SLOT_GET_CLASS_SIGNATURE: usize = 48;
 const SLOT_GET_LOADED_CLASSES: usize = 78;
 const SLOT_ADD_MODULE_EXPORTS: usize = 95;
+const SLOT_ADD_MODULE_OPENS: usize = 96;
 const SLOT_SET_EVENT_CALLBACKS: usize = 122;
 const SLOT_GET_SYSTEM_PROPERTIES: usize = 130;
 const SLOT_GET_SYSTEM_PROPERTY: usize = 131;
@@ -271,12 +272,13 @@ impl Jvmti {
         check("RetransformClasses", code)
     }
 
-    /// Exports `package` of `module` to the module `to`. JDK 9 and later only.
-    pub(crate) fn export(&self, module: jobject, package: &CStr, to: jobject) -> Result<(), JvmtiError> {
+    /// Exports `package` of `module` to the module `to`, or opens it. JDK 9 and later only.
+    pub(crate) fn export(&self, module: jobject, package: &CStr, to: jobject, open: bool) -> Result<(), JvmtiError> {
+        let slot = if open { SLOT_ADD_MODULE_OPENS } else { SLOT_ADD_MODULE_EXPORTS };
         // SAFETY: slot and signature are those of the specification of JVMTI 9; the caller checked the version.
         let code = unsafe {
             let call: unsafe extern "system" fn(*mut c_void, jobject, *const c_char, jobject) -> c_int =
-                self.slot(SLOT_ADD_MODULE_EXPORTS);
+                self.slot(slot);
             call(self.0, module, package.as_ptr(), to)
         };
         check("AddModuleExports", code)

@@ -19,6 +19,8 @@ use trilane_engine::{Counter, Kind};
 const OFF: u64 = 2 << 24;
 /// How many values one request may hand over; the engine asks for far fewer.
 const MAX_VALUES: usize = 64;
+/// Added to a kind: an edge may believe this caller.
+const TRUSTED: jint = 256;
 
 /// Name, signature and function of each native, for `RegisterNatives`.
 pub(crate) fn methods() -> Vec<JNINativeMethod> {
@@ -29,6 +31,7 @@ pub(crate) fn methods() -> Vec<JNINativeMethod> {
     };
     let mut all = vec![
         entry(c"inbound", c"(II[B)J", inbound as *mut c_void),
+        entry(c"pass", c"([B)I", pass as *mut c_void),
         entry(c"count", c"(I)V", count as *mut c_void),
         entry(c"firstTag", c"()V", first_tag as *mut c_void),
     ];
@@ -67,9 +70,23 @@ unsafe extern "system" fn inbound(
         let answer = Env(env).with_bytes(values, |bytes| {
             let mut found: [Option<&[u8]>; MAX_VALUES] = [None; MAX_VALUES];
             let count = packed::values(bytes, &mut found);
-            engine.inbound(kind_of(kind), snapshot.cast_unsigned(), &found[..count])
+            let trusted = kind & TRUSTED != 0;
+            engine.inbound_from(trusted, kind_of(kind & !TRUSTED), snapshot.cast_unsigned(), &found[..count])
         });
         answer.unwrap_or(OFF).cast_signed()
+    })
+}
+
+/// `static native int pass(byte[] packed)`
+unsafe extern "system" fn pass(env: *mut JNIEnv, _class: jclass, values: jbyteArray) -> jint {
+    boundary("pass", 0, || {
+        let Some(engine) = engine() else { return 0 };
+        let kept = Env(env).with_bytes(values, |bytes| {
+            let mut found: [Option<&[u8]>; MAX_VALUES] = [None; MAX_VALUES];
+            let count = packed::values(bytes, &mut found);
+            engine.pass(&found[..count])
+        });
+        kept.unwrap_or(0).cast_signed()
     })
 }
 

@@ -38,10 +38,16 @@ pub enum Counter {
     HookMissing,
     /// Times the framework's own choice stood because ours was outdated twice.
     LeftToFramework,
+    /// Requests from which an edge removed carriers.
+    EdgeStripped,
+    /// Values of passed-through headers that were left behind: too many, too long, not printable.
+    PassDropped,
+    /// Requests without a tag that came to this tagged copy.
+    UntaggedHere,
 }
 
 /// All counters, in order.
-pub const ALL: [(Counter, &str); 14] = [
+pub const ALL: [(Counter, &str); 17] = [
     (Counter::Own, "own"),
     (Counter::FallbackNoInstances, "fallback_noinstances"),
     (Counter::FallbackNoneAvailable, "fallback_noavailabled"),
@@ -56,6 +62,9 @@ pub const ALL: [(Counter, &str); 14] = [
     (Counter::HookError, "hook_error"),
     (Counter::HookMissing, "hook_missing"),
     (Counter::LeftToFramework, "left_to_framework"),
+    (Counter::EdgeStripped, "edge_stripped"),
+    (Counter::PassDropped, "pass_dropped"),
+    (Counter::UntaggedHere, "untagged_here"),
 ];
 
 const SHARDS: usize = 8;

@@ -2,6 +2,7 @@
 
 use crate::count::{self, Counter, Counts};
 use crate::ctl::{self, Stop};
+use crate::edge::Border;
 use crate::lists::{Desk, Lists};
 use crate::log::{Level, Log};
 use crate::process;
@@ -64,6 +65,7 @@ pub struct Engine {
     pub(crate) counts: Counts,
     pub(crate) source: Mutex<Option<FileSource>>,
     pub(crate) stop: Arc<Stop>,
+    pub(crate) border: Border,
     log: Log,
     own_tag_id: TagId,
     pub(crate) base_mode: Mode,
@@ -99,6 +101,7 @@ impl Engine {
             counts: Counts::default(),
             source: Mutex::new(source),
             stop: Arc::default(),
+            border: Border::default(),
             log,
             own_tag_id,
             base_mode,

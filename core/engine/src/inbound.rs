@@ -41,6 +41,8 @@ pub const DISAGREE: u8 = 4;
 pub const MALFORMED: u8 = 8;
 /// The result's flag: decide and carry nothing on.
 pub const OBSERVE: u8 = 16;
+/// The result's flag: no tag, and this copy is tagged. Tell [`Engine::untagged`] who sent it.
+pub const UNTAGGED: u8 = 32;
 
 /// Where the tag came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,12 +77,10 @@ impl Plan {
         };
         let mut names: Vec<String> = Vec::new();
         let mut carriers = Vec::new();
-        if !settings.edge {
-            let extra = settings.carriers_read.iter().map(|n| (n.as_str(), Form::Plain));
-            for (name, form) in fixed.iter().copied().chain(extra) {
-                names.push(name.to_ascii_lowercase());
-                carriers.push(form);
-            }
+        let extra = settings.carriers_read.iter().map(|n| (n.as_str(), Form::Plain));
+        for (name, form) in fixed.iter().copied().chain(extra) {
+            names.push(name.to_ascii_lowercase());
+            carriers.push(form);
         }
         let entry = entry.filter(|_| kind != Kind::Message).cloned();
         let mut position = |name: &String| {
@@ -91,6 +91,14 @@ impl Plan {
         };
         let entry_at = entry.iter().flat_map(|e| e.names()).map(&mut position).collect();
         Plan { names, carriers, entry, entry_at }
+    }
+
+    /// The value that an entry rule asks for. Of an edge's untrusted caller no carrier is seen, here either; `baggage`
+    /// belongs to others too.
+    fn asked<'a>(&self, name: usize, values: &[Option<&'a [u8]>], believed: bool) -> Option<&'a [u8]> {
+        let at = self.entry_at[name];
+        let hidden = !believed && self.carriers.get(at).is_some_and(|form| *form != Form::Baggage);
+        if hidden { None } else { values[at] }
     }
 }
 
@@ -126,13 +134,19 @@ impl Engine {
         (state.snapshot.number(), state.plans[kind as usize].names.clone())
     }
 
-    /// Decides a request's tag. `values[i]` is the value of name `i`, `None` when the request has none.
+    /// Decides a request's tag. `values[i]` is the value of name `i`, `None` when the request has none. At an edge no
+    /// carrier is believed: see [`Engine::inbound_from`].
     ///
     /// Bits of the answer: 0..16 tag id; 16..24 source (0 none, 1 carried, 2 entry rule, 3 trace table, 4 own tag);
-    /// 24..32 flags ([`STALE`], [`OFF`], [`DISAGREE`], [`MALFORMED`], [`OBSERVE`]). With the id of an unknown tag:
-    /// 32..40 position in `values`, 40..56 offset, 56..64 length of the tag's bytes.
+    /// 24..32 flags ([`STALE`], [`OFF`], [`DISAGREE`], [`MALFORMED`], [`OBSERVE`], [`UNTAGGED`]). With the id of an
+    /// unknown tag: 32..40 position in `values`, 40..56 offset, 56..64 length of the tag's bytes.
     /// No lock, no allocation, no system call.
     pub fn inbound(&self, kind: Kind, snapshot: u32, values: &[Option<&[u8]>]) -> u64 {
+        self.inbound_from(false, kind, snapshot, values)
+    }
+
+    /// The same; `trusted` says that an edge may believe this caller's carriers ([`Engine::edge`] told so).
+    pub fn inbound_from(&self, trusted: bool, kind: Kind, snapshot: u32, values: &[Option<&[u8]>]) -> u64 {
         let state = self.state.load();
         if state.mode == Mode::Off || process::disabled() {
             return pack(TagId::NONE, Source::None, OFF);
@@ -141,7 +155,8 @@ impl Engine {
         if state.snapshot.number() != snapshot || values.len() != plan.names.len() {
             return pack(TagId::NONE, Source::None, STALE);
         }
-        let carried = read_carriers(plan, values);
+        let believed = trusted || !self.settings.edge;
+        let carried = if believed { read_carriers(plan, values) } else { Carried { tag: None, flags: 0 } };
         let flags = carried.flags | if state.mode == Mode::Observe { OBSERVE } else { 0 };
         self.count_flags(flags);
         if let Some((at, start, len)) = carried.tag {
@@ -154,7 +169,7 @@ impl Engine {
             }
             return pack(id, Source::Carried, flags);
         }
-        let coloured = plan.entry.as_ref().and_then(|e| e.decide(|name| values[plan.entry_at[name]]));
+        let coloured = plan.entry.as_ref().and_then(|e| e.decide(|name| plan.asked(name, values, believed)));
         if let Some((_, tag)) = coloured {
             self.counts.add(Counter::Coloured);
             return pack(tag, Source::Entry, flags);
@@ -162,7 +177,11 @@ impl Engine {
         if self.settings.tag_trace && self.own_tag_id() != TagId::NONE {
             return pack(self.own_tag_id(), Source::Own, flags);
         }
-        pack(TagId::NONE, Source::None, flags)
+        if self.own_tag_id() == TagId::NONE {
+            return pack(TagId::NONE, Source::None, flags);
+        }
+        self.counts.add(Counter::UntaggedHere);
+        pack(TagId::NONE, Source::None, flags | UNTAGGED)
     }
 
     fn count_flags(&self, flags: u8) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`settings`] | every setting, its places and their order |
 //! | [`inbound`] | a request comes in: carriers, entry rules, own tag → a tag |
+//! | `edge` | what this process does not let in, what it passes on, and who came untagged |
 //! | [`outbound`] | a call goes out: list + tag → subset, instance; may carriers be written? |
 //! | `lists` | published lists by id |
 //! | `state` | the snapshot in force, and how a new one is published |
@@ -14,6 +15,7 @@
 
 pub mod count;
 mod ctl;
+mod edge;
 mod engine;
 mod explain;
 pub mod inbound;
@@ -27,6 +29,7 @@ mod state;
 mod status;
 
 pub use count::Counter;
+pub use edge::{REMOVE, UNTRUSTED};
 pub use engine::{Change, Engine, Instance, Options};
 pub use inbound::Kind;
 pub use log::Level;

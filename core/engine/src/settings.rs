@@ -3,7 +3,8 @@
 use crate::log::{Level, Log};
 use std::collections::BTreeMap;
 use trilane_lane::Mode;
-use trilane_lane::tag;
+use trilane_lane::peer::Network;
+use trilane_lane::{pass, tag};
 
 /// System properties with these prefixes are settings of ours.
 pub const PROPERTY_PREFIXES: [&str; 5] =
@@ -16,6 +17,8 @@ pub const DEFAULT_RULES: &str = "/etc/trilane/lanes.yaml";
 const TAG: &str = "alicloud.service.tag";
 const TRACE: &str = "profiler.micro.service.tag.trace.enable";
 const ENABLE: &str = "mse.enable";
+const PASS: &str = "alicloud.service.header";
+const TRUST: &str = "trilane.edge.trust";
 
 /// Where the process's own tag and the rest come from; every value with the place that gave it.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +36,10 @@ pub struct Settings {
     pub rules: Option<String>,
     /// `trilane.edge`: carriers of incoming requests are not believed.
     pub edge: bool,
+    /// `trilane.edge.trust`: whose carriers an edge believes.
+    pub edge_trust: Vec<Network>,
+    /// `alicloud.service.header`: headers that are passed through, lower-case.
+    pub pass: Vec<String>,
     /// `trilane.carriers.read`, `.write`, `.to`, `trilane.metadata.read`.
     pub carriers_read: Vec<String>,
     /// Further carriers to write.
@@ -131,6 +138,8 @@ impl Settings {
         self.log = get("trilane.log").map_or(String::new(), |(v, _)| v.to_string());
         self.rules = get("trilane.rules").map(|(v, _)| v.to_string());
         self.edge = get("trilane.edge").is_some_and(|(v, _)| v.eq_ignore_ascii_case("true"));
+        self.edge_trust = networks(&list(TRUST), log);
+        self.pass = passed(&list(PASS), log);
         self.carriers_read = list("trilane.carriers.read");
         self.carriers_write = list("trilane.carriers.write");
         self.carriers_to = list("trilane.carriers.to");
@@ -152,6 +161,37 @@ impl Settings {
         let rules = self.rules.as_deref().unwrap_or(DEFAULT_RULES);
         !self.tag.is_empty() || self.mode.is_some() || std::path::Path::new(rules).exists()
     }
+}
+
+/// What is no network trusts nobody, and is said.
+fn networks(items: &[String], log: &Log) -> Vec<Network> {
+    let read = |item: &String| {
+        Network::parse(item).or_else(|| {
+            let why = "is no address and no network (10.1.0.0/16, no bits set behind the prefix): it trusts nobody";
+            log.write(Level::Error, "TRL-104", item, &format!("{TRUST}: {item:?} {why}"));
+            None
+        })
+    };
+    items.iter().filter_map(read).collect()
+}
+
+/// The headers to pass through; what cannot be one is said.
+fn passed(items: &[String], log: &Log) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for item in items {
+        let name = item.to_ascii_lowercase();
+        let why = match () {
+            () if names.contains(&name) => continue,
+            () if !pass::may_pass(&name) => "is a carrier, describes the message itself, or is no header name",
+            () if names.len() == pass::MAX_NAMES => "comes after 32 others",
+            () => {
+                names.push(name);
+                continue;
+            }
+        };
+        log.write(Level::Error, "TRL-105", item, &format!("{PASS}: {item:?} {why}: it is not passed through"));
+    }
+    names
 }
 
 /// `k=v,k=v`; ours may be written without `trilane.`.
@@ -193,7 +233,7 @@ fn upper(environment: &[(String, String)]) -> Vec<(String, String)> {
     take(TAG, "MSE_ALICLOUD_SERVICE_TAG");
     let fixed = [TAG, TRACE, ENABLE, "trilane.mode", "trilane.rules", "trilane.log", "trilane.edge"];
     let more = ["trilane.carriers.read", "trilane.carriers.write", "trilane.carriers.to", "trilane.metadata.read"];
-    let rest = ["trilane.metadata.write", "trilane.service", "otel.service.name"];
+    let rest = [PASS, TRUST, "trilane.metadata.write", "trilane.service", "otel.service.name"];
     for name in fixed.iter().chain(&more).chain(&rest).chain(&PROPERTY_NAMES) {
         take(name, &name.to_ascii_uppercase().replace(['.', '-'], "_"));
     }
@@ -220,6 +260,16 @@ mod tests {
         let s = read("alicloud.service.tag=gray,mode=observe", &[("alicloud.service.tag", "blue")]);
         assert_eq!((s.tag.as_str(), s.tag_source.as_str()), ("gray", "agent option alicloud.service.tag"));
         assert_eq!(s.mode, Some(Mode::Observe));
+    }
+
+    #[test]
+    fn what_cannot_be_trusted_or_passed_is_left_out() {
+        let s = read(
+            "",
+            &[("trilane.edge.trust", "10.0.0.0/8, 10.1.0.1/16 ::1,host"), (PASS, "X-A, x-a,Host x-mse-tag,x-b")],
+        );
+        assert_eq!(s.edge_trust, ["10.0.0.0/8", "::1"].map(|n| Network::parse(n).unwrap()));
+        assert_eq!(s.pass, ["x-a", "x-b"]);
     }
 
     #[test]

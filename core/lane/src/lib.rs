@@ -12,6 +12,8 @@
 //! | [`route`] | **which subset, which instance, and why?** |
 //! | [`explain`] | the same decision, told step by step |
 //! | [`target`] | may a carrier be written towards this host? |
+//! | [`pass`] | which further headers ride along, and how many of them? |
+//! | [`peer`] | is this caller's address one that an edge trusts? |
 //! | [`metadata`] | which tag does a registered instance carry? |
 //! | [`model`] | the one model that every rule dialect lowers to, and what decides with it |
 //! | [`rules`] | the rule file: text → checked [`rules::Rules`] |
@@ -25,6 +27,8 @@ mod json;
 pub mod list;
 pub mod metadata;
 pub mod model;
+pub mod pass;
+pub mod peer;
 pub mod route;
 pub mod rules;
 pub mod tag;

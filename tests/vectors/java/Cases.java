@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeSet;
 
 /** One method per file of vectors. Cases in a row with the same rules and options share an engine. */
 final class Cases implements AutoCloseable {
@@ -210,6 +211,29 @@ final class Cases implements AutoCloseable {
         same("tag and source", c.text("tag") + " " + c.text("source"), request.tagAndSource());
     }
 
+    void edge(Vector c) throws Exception {
+        start(c);
+        long edge = engine.edge(c.text("peer"));
+        same("edge", c.get("edge"), edge);
+        same("names that an edge removes", new TreeSet<>(c.list("names")), new TreeSet<>(engine.edgeNames()));
+        List<Vector> headers = c.vectors("headers");
+        same("tag", c.text("tag"), entered(edge == 0 ? Engine.TRUSTED : 0, headers).tag);
+        List<String> pass = engine.passNames();
+        List<byte[]> values = new ArrayList<>();
+        for (String name : pass) {
+            values.add(headers.stream().filter(h -> h.text("name").equals(name)).findFirst()
+                    .map(h -> h.text("value").getBytes(UTF_8)).orElse(null));
+        }
+        int kept = engine.pass(values);
+        List<Object> ride = new ArrayList<>();
+        for (int n = 0; n < pass.size(); n++) {
+            if ((kept >> n & 1) == 1) {
+                ride.add(pass.get(n));
+            }
+        }
+        same("kept", c.list("kept"), ride);
+    }
+
     void known(Vector c) throws Exception {
         start(c);
         List<Long> published = new ArrayList<>();
@@ -278,17 +302,22 @@ final class Cases implements AutoCloseable {
 
     /** A request comes in with these headers. */
     private Request enter(String kind, List<Vector> headers) throws Mismatch {
+        Request request = entered(KINDS.indexOf(kind), headers);
+        same("flag OBSERVE", 0, request.entered.flags() & Engine.Entered.OBSERVE);
+        return request;
+    }
+
+    private Request entered(int kind, List<Vector> headers) throws Mismatch {
         Map<String, byte[]> given = new LinkedHashMap<>();
         for (Vector header : headers) {
             String hex = (String) header.optional("hex");
             byte[] value = hex == null ? header.text("value").getBytes(UTF_8) : HexFormat.of().parseHex(hex);
             given.putIfAbsent(header.text("name").toLowerCase(Locale.ROOT), value);
         }
-        int number = KINDS.indexOf(kind);
-        Engine.Names asked = engine.inboundNames(number);
+        Engine.Names asked = engine.inboundNames(kind & ~Engine.TRUSTED);
         List<byte[]> values = new ArrayList<>(asked.names().stream().map(given::get).toList());
-        Engine.Entered entered = engine.inbound(number, asked.snapshot(), values);
-        int wrong = Engine.Entered.STALE | Engine.Entered.OFF | Engine.Entered.OBSERVE;
+        Engine.Entered entered = engine.inbound(kind, asked.snapshot(), values);
+        int wrong = Engine.Entered.STALE | Engine.Entered.OFF;
         same("flags", 0, entered.flags() & wrong);
         if (entered.tag() == Engine.UNKNOWN) {
             byte[] value = values.get(entered.value());

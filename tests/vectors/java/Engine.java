@@ -16,6 +16,7 @@ import java.util.function.BiFunction;
 /** One engine of {@code trilane_engine_new}. Memory handed over lives for one call. */
 final class Engine implements AutoCloseable {
     static final int UNKNOWN = 65535;
+    static final int TRUSTED = 256;
     static final int NO_SUBSET = 0xFFFF;
     static final long NO_INDEX = 0xFFFFFFFFL;
 
@@ -79,16 +80,48 @@ final class Engine implements AutoCloseable {
             MemorySegment out = arena.allocate(Library.STR, MOST_NAMES);
             MemorySegment snapshot = arena.allocate(JAVA_INT);
             long count = (long) library.call("trilane_inbound_names", engine, kind, out, MOST_NAMES, snapshot);
-            if (count > MOST_NAMES) {
-                throw new IllegalStateException(count + " names, room for " + MOST_NAMES);
-            }
-            List<String> names = new ArrayList<>();
-            for (long n = 0; n < count; n++) {
-                long length = out.get(JAVA_LONG, n * 16 + 8);
-                byte[] bytes = out.get(ADDRESS, n * 16).reinterpret(length).toArray(JAVA_BYTE);
-                names.add(new String(bytes, UTF_8));
-            }
-            return new Names(snapshot.get(JAVA_INT, 0), names);
+            return new Names(snapshot.get(JAVA_INT, 0), names(out, count));
+        }
+    }
+
+    List<String> edgeNames() {
+        return names("trilane_edge_names");
+    }
+
+    List<String> passNames() {
+        return names("trilane_pass_names");
+    }
+
+    private List<String> names(String function) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(Library.STR, MOST_NAMES);
+            return names(out, (long) library.call(function, engine, out, MOST_NAMES));
+        }
+    }
+
+    private static List<String> names(MemorySegment out, long count) {
+        if (count > MOST_NAMES) {
+            throw new IllegalStateException(count + " names, room for " + MOST_NAMES);
+        }
+        List<String> names = new ArrayList<>();
+        for (long n = 0; n < count; n++) {
+            long length = out.get(JAVA_LONG, n * 16 + 8);
+            byte[] bytes = out.get(ADDRESS, n * 16).reinterpret(length).toArray(JAVA_BYTE);
+            names.add(new String(bytes, UTF_8));
+        }
+        return names;
+    }
+
+    long edge(String peer) {
+        try (Arena arena = Arena.ofConfined()) {
+            return (int) library.call("trilane_edge", engine, text(arena, peer.getBytes(UTF_8)));
+        }
+    }
+
+    /** A value of {@code null} is absent. */
+    int pass(List<byte[]> values) {
+        try (Arena arena = Arena.ofConfined()) {
+            return (int) library.call("trilane_pass", engine, texts(arena, values), (long) values.size());
         }
     }
 

@@ -17,7 +17,7 @@ import java.util.Map;
 /** The exports of libtrilane.so that the runner calls, as include/trilane.h declares them. */
 final class Library {
     /** {@code TRILANE_ABI_VERSION} of the header that this was written from. */
-    static final int ABI = 1;
+    static final int ABI = 2;
 
     static final StructLayout STR = MemoryLayout.structLayout(ADDRESS.withName("ptr"), JAVA_LONG.withName("len"));
     static final StructLayout PAIR = MemoryLayout.structLayout(STR.withName("key"), STR.withName("value"));
@@ -51,6 +51,10 @@ final class Library {
         define("trilane_tag_name", JAVA_LONG, engine, JAVA_INT, ADDRESS, JAVA_LONG);
         define("trilane_inbound_names", JAVA_LONG, engine, JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS);
         define("trilane_inbound", JAVA_LONG, engine, JAVA_INT, JAVA_INT, ADDRESS, JAVA_LONG);
+        define("trilane_edge_names", JAVA_LONG, engine, ADDRESS, JAVA_LONG);
+        define("trilane_edge", JAVA_INT, engine, STR);
+        define("trilane_pass_names", JAVA_LONG, engine, ADDRESS, JAVA_LONG);
+        define("trilane_pass", JAVA_INT, engine, ADDRESS, JAVA_LONG);
         define("trilane_known", JAVA_BOOLEAN, engine, STR);
         define("trilane_baggage_set", JAVA_LONG, engine, STR, STR, ADDRESS, JAVA_LONG);
         define("trilane_authority", JAVA_LONG, engine, STR);

@@ -61,6 +61,7 @@ final class Vectors {
             files.put("entry", cases::entry);
             files.put("badrules", cases::badRules);
             files.put("known", cases::known);
+            files.put("edge", cases::edge);
             for (Map.Entry<String, Check> file : files.entrySet()) {
                 run(vectors.resolve(file.getKey() + ".json"), file.getValue(), cases);
             }

@@ -6,13 +6,18 @@ use jni_sys::{JNI_FALSE, JNIEnv, jboolean, jclass, jint, jobjectArray, jstring};
 
 use super::{Function, Method, kind_of};
 use crate::boundary::boundary;
-use crate::jni::{Env, call};
+use crate::jni::{Env, call, truth};
 use crate::start::{engine, jvmti};
 use trilane_engine::{Level, TagId};
 
 /// The natives of this file.
 pub(super) const METHODS: &[Method] = &[
     (c"names", c"(I)[Ljava/lang/String;", Function(names as *mut _)),
+    (c"edgeNames", c"()[Ljava/lang/String;", Function(edge_names as *mut _)),
+    (c"edge", c"(Ljava/lang/String;)I", Function(edge as *mut _)),
+    (c"stripped", c"()V", Function(stripped as *mut _)),
+    (c"untagged", c"(Ljava/lang/String;)V", Function(untagged as *mut _)),
+    (c"passNames", c"()[Ljava/lang/String;", Function(pass_names as *mut _)),
     (c"tagName", c"(I)Ljava/lang/String;", Function(tag_name as *mut _)),
     (c"tagFind", c"(Ljava/lang/String;)I", Function(tag_find as *mut _)),
     (c"known", c"(Ljava/lang/String;)Z", Function(known as *mut _)),
@@ -22,7 +27,7 @@ pub(super) const METHODS: &[Method] = &[
     (c"metadataKeys", c"()[Ljava/lang/String;", Function(metadata_keys as *mut _)),
     (c"learnService", c"(Ljava/lang/String;)V", Function(learn_service as *mut _)),
     (c"log", c"(ILjava/lang/String;Ljava/lang/String;Ljava/lang/String;)V", Function(log as *mut _)),
-    (c"export", c"(Ljava/lang/Class;Ljava/lang/String;)Z", Function(export as *mut _)),
+    (c"export", c"(Ljava/lang/Class;Ljava/lang/String;Z)Z", Function(export as *mut _)),
 ];
 
 /// Names of values to read, the snapshot's number before them: `names(kind)[0]` is that number in decimal.
@@ -33,6 +38,45 @@ unsafe extern "system" fn names(env: *mut JNIEnv, _class: jclass, kind: jint) ->
         names.truncate(super::MAX_VALUES);
         names.insert(0, snapshot.cast_signed().to_string());
         Env(env).new_strings(names.iter().map(String::as_str))
+    })
+}
+
+unsafe extern "system" fn edge_names(env: *mut JNIEnv, _class: jclass) -> jobjectArray {
+    boundary("edgeNames", ptr::null_mut(), || {
+        let Some(engine) = engine() else { return ptr::null_mut() };
+        Env(env).new_strings(engine.edge_names().iter().map(String::as_str))
+    })
+}
+
+unsafe extern "system" fn edge(env: *mut JNIEnv, _class: jclass, peer: jstring) -> jint {
+    boundary("edge", 0, || {
+        let Some(engine) = engine() else { return 0 };
+        let answer = Env(env).with_short_string(peer, |peer| engine.edge(peer));
+        answer.unwrap_or_else(|| engine.edge(b"")).cast_signed()
+    })
+}
+
+unsafe extern "system" fn stripped(_env: *mut JNIEnv, _class: jclass) {
+    boundary("stripped", (), || {
+        if let Some(engine) = engine() {
+            engine.stripped();
+        }
+    });
+}
+
+unsafe extern "system" fn untagged(env: *mut JNIEnv, _class: jclass, peer: jstring) {
+    boundary("untagged", (), || {
+        if let Some(engine) = engine() {
+            let noted = Env(env).with_short_string(peer, |peer| engine.untagged(peer));
+            noted.unwrap_or_else(|| engine.untagged(b""));
+        }
+    });
+}
+
+unsafe extern "system" fn pass_names(env: *mut JNIEnv, _class: jclass) -> jobjectArray {
+    boundary("passNames", ptr::null_mut(), || {
+        let Some(engine) = engine() else { return ptr::null_mut() };
+        Env(env).new_strings(engine.pass_names().iter().map(String::as_str))
     })
 }
 
@@ -123,15 +167,21 @@ unsafe extern "system" fn log(
     });
 }
 
-/// Exports a package of the module of `owner` to the boot loader's unnamed module, where the bridge lives.
+/// Exports, or opens, a package of the module of `owner` to the boot loader's unnamed module, where the bridge lives.
 /// True where there are no modules.
-unsafe extern "system" fn export(env: *mut JNIEnv, class: jclass, owner: jclass, package: jstring) -> jboolean {
+unsafe extern "system" fn export(
+    env: *mut JNIEnv,
+    class: jclass,
+    owner: jclass,
+    package: jstring,
+    open: jboolean,
+) -> jboolean {
     boundary("export", JNI_FALSE, || {
         let env = Env(env);
         let (Some(jvmti), Some(package)) = (jvmti(), env.string(package)) else { return JNI_FALSE };
         let Ok(package) = std::ffi::CString::new(package) else { return JNI_FALSE };
         let (Some(module), Some(bridge)) = (env.module_of(owner), env.module_of(class)) else { return true };
-        let done = jvmti.export(module, &package, bridge).is_ok();
+        let done = jvmti.export(module, &package, bridge, truth(open)).is_ok();
         // SAFETY: both are local references of this thread.
         unsafe {
             call!(env, DeleteLocalRef, module);

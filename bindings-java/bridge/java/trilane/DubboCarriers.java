@@ -55,6 +55,12 @@ public final class DubboCarriers {
     /** Writes what this call is to carry; gives the scope to route it by. Asked again, it changes nothing. */
     static Scope carry(Object invocation, Map<String, Object> attachments) throws Throwable {
         Scope scope = Trilane.current();
+        if (scope != null && scope.pass != null && Trilane.mode == Trilane.ON) {
+            pass(invocation, attachments, scope.pass);
+        }
+        if (scope != null && scope.id == 0) {
+            scope = null; // it only passes headers on
+        }
         Object member = attachments.get(MEMBER);
         Object tag = attachments.get(DubboNames.TAG);
         Object header = attachments.get(HEADER);
@@ -71,14 +77,22 @@ public final class DubboCarriers {
         return of;
     }
 
+    private static void pass(Object invocation, Map<String, Object> attachments, String[] pass) throws Throwable {
+        for (int i = 0; i < pass.length; i += 2) {
+            if (attachments.get(pass[i]) == null) {
+                SET.on(invocation, pass[i], pass[i + 1]);
+            }
+        }
+    }
+
     /** The tag that the application put on this call; the scope where what it put is no tag. */
     private static Scope explicit(Map<String, Object> attachments, Object header, Object member, Object tag,
-            Scope scope) {
+            Scope scope) throws Throwable {
         Scope found;
         if (header == null && (member == null || isOurs(member, scope))) {
             found = tag instanceof String ? named((String) tag) : null;
         } else {
-            found = Inbound.decide(Native.DUBBO, READER, attachments);
+            found = Inbound.written(Native.DUBBO, READER, attachments);
         }
         return found == null ? scope : found;
     }
@@ -156,11 +170,21 @@ public final class DubboCarriers {
     }
 
     /** Reads the attachments themselves. */
-    static final class Reader extends Inbound.Reader {
+    static class Reader extends Inbound.Reader {
         @Override
         String read(Object attachments, String name) {
             Object value = ((Map<?, ?>) attachments).get(name);
             return value instanceof String ? (String) value : null;
+        }
+
+        @Override
+        @SuppressWarnings("unchecked")
+        void replace(Object attachments, String name, String value) {
+            if (value == null) {
+                ((Map<String, Object>) attachments).remove(name);
+            } else {
+                ((Map<String, Object>) attachments).put(name, value);
+            }
         }
     }
 }

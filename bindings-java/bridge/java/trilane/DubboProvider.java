@@ -1,13 +1,12 @@
 package java.trilane;
 
-import java.util.Arrays;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
 import java.util.Map;
 
 /** Hooks of {@code ContextFilter}, the head of every provider's chain: a call comes in. */
 public final class DubboProvider {
-    private static final Inbound.Reader READER = new DubboCarriers.Reader();
-
-    private static volatile Boolean edge;
+    private static final Inbound.Reader READER = new ProviderReader();
 
     private DubboProvider() {}
 
@@ -28,40 +27,11 @@ public final class DubboProvider {
             if (attachments == null) {
                 return null;
             }
-            Scope scope = Inbound.decide(Native.DUBBO, READER, attachments);
-            if (edge()) {
-                strip(attachments);
-            }
-            return scope;
+            return Inbound.decide(Native.DUBBO, READER, attachments);
         } catch (Throwable cause) {
             Trilane.failed("dubbo-provider", cause);
             return null;
         }
-    }
-
-    /** At an edge carriers are not believed. 2.7 would also hand them on to the next call. */
-    private static void strip(Map<String, Object> attachments) {
-        attachments.remove(DubboCarriers.HEADER);
-        attachments.remove(DubboCarriers.MEMBER);
-        attachments.remove(DubboNames.TAG);
-        Object baggage = attachments.get(Outbound.BAGGAGE);
-        if (baggage instanceof String) {
-            attachments.put(Outbound.BAGGAGE, Native.baggage((String) baggage, ""));
-        }
-    }
-
-    /** The engine asks for no carrier; that follows from a setting, which never changes in a process. */
-    private static boolean edge() {
-        Boolean known = edge;
-        if (known == null) {
-            String[] names = Native.names(Native.DUBBO);
-            if (names == null) {
-                return false;
-            }
-            known = Boolean.valueOf(!Arrays.asList(names).contains(DubboCarriers.MEMBER));
-            edge = known;
-        }
-        return known.booleanValue();
     }
 
     /** The end of the filter, also by an exception: restores. */
@@ -69,6 +39,30 @@ public final class DubboProvider {
         Holder holder = Trilane.holderOrNull();
         if (holder != null && invocation != null) {
             holder.exit(invocation);
+        }
+    }
+
+    /** 2.7 would also hand on to the next call what is not removed here. */
+    private static final class ProviderReader extends DubboCarriers.Reader {
+        /** Per class of invocations: gives the address of the call's other end. */
+        private final ClassValue<MethodHandle> remote = new ClassValue<MethodHandle>() {
+            @Override
+            protected MethodHandle computeValue(Class<?> type) {
+                try {
+                    Class<?> context = Class.forName("org.apache.dubbo.rpc.RpcContext", false, type.getClassLoader());
+                    MethodHandles.Lookup lookup = MethodHandles.publicLookup();
+                    return MethodHandles.filterReturnValue(lookup.unreflect(context.getMethod("getContext")),
+                            lookup.unreflect(context.getMethod("getRemoteHost")));
+                } catch (ReflectiveOperationException notThere) {
+                    return MethodHandles.constant(String.class, null);
+                }
+            }
+        };
+
+        @Override
+        String peer(Object attachments) throws Throwable {
+            Object invocation = Trilane.holder().owner();
+            return invocation == null ? null : (String) remote.get(invocation.getClass()).invokeExact();
         }
     }
 }

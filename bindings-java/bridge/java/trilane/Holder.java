@@ -44,6 +44,11 @@ final class Holder {
         }
     }
 
+    /** Whose frame this is; null if there is none. */
+    Object owner() {
+        return frame == null ? null : frame.owner;
+    }
+
     private static final class Frame {
         final Object owner;
         final Scope before;

@@ -13,10 +13,21 @@ final class Inbound {
     abstract static class Reader {
         /** The value of that name, null if the request has none; several values joined by a comma. */
         abstract String read(Object request, String name) throws Throwable;
+
+        /** The address that the request came from; null or empty if it is not known. */
+        String peer(Object request) throws Throwable {
+            return null;
+        }
+
+        /** Sets the value that the application will see; null removes it. */
+        void replace(Object request, String name, String value) throws Throwable {
+            throw new UnsupportedOperationException(name);
+        }
     }
 
     private static final long STALE = 1L << 24;
     private static final long OFF = 2L << 24;
+    private static final long UNTAGGED = 32L << 24;
     private static final int LONGEST_VALUE = 64 * 1024;
 
     /** Per kind: element 0 the snapshot, then the names. Read again whenever the engine says STALE. */
@@ -24,32 +35,51 @@ final class Inbound {
 
     private Inbound() {}
 
-    /** Decides the scope of a request; null for none. Never throws. */
+    /** Decides the scope of a request that came in; null for none. Never throws. */
     static Scope decide(int kind, Reader reader, Object request) {
         try {
-            long answer = ask(kind, names(kind, false), reader, request);
-            if ((answer & STALE) != 0 && (answer & OFF) == 0) {
-                answer = ask(kind, names(kind, true), reader, request);
-            }
-            if ((answer & (STALE | OFF)) != 0) {
-                return null;
-            }
-            int id = (int) (answer & 0xFFFF);
-            if (id == 0) {
-                return null;
-            }
-            Scope scope = id == Scope.UNKNOWN ? carried(kind, answer, reader, request) : Scope.of(id);
-            if (scope != null && !Trilane.seen) {
-                Native.firstTag();
-                Trilane.seen = true;
-            }
-            return scope;
+            Border border = Border.get();
+            Scope scope = tagged(border.enter(kind, reader, request), reader, request);
+            return seen(border.passed(scope, reader, request));
         } catch (Throwable cause) {
             Trilane.failed("inbound", cause);
             return null;
         }
     }
 
+    /** The scope of the tag that the application itself wrote on a call; null for none. */
+    static Scope written(int kind, Reader reader, Object call) throws Throwable {
+        return seen(tagged(kind | Native.TRUSTED, reader, call));
+    }
+
+    private static Scope seen(Scope scope) {
+        if (scope != null && !Trilane.seen) {
+            Native.firstTag();
+            Trilane.seen = true;
+        }
+        return scope;
+    }
+
+    private static Scope tagged(int kind, Reader reader, Object request) throws Throwable {
+        long answer = ask(kind, names(kind, false), reader, request);
+        if ((answer & STALE) != 0 && (answer & OFF) == 0) {
+            answer = ask(kind, names(kind, true), reader, request);
+        }
+        if ((answer & (STALE | OFF)) != 0) {
+            return null;
+        }
+        if ((answer & UNTAGGED) != 0) {
+            Native.untagged(reader.peer(request));
+            return null;
+        }
+        int id = (int) (answer & 0xFFFF);
+        if (id == 0) {
+            return null;
+        }
+        return id == Scope.UNKNOWN ? carried(kind, answer, reader, request) : Scope.of(id);
+    }
+
+    /** {@code kind} with {@link Native#TRUSTED} where an edge believes the caller. */
     private static long ask(int kind, Names names, Reader reader, Object request) throws Throwable {
         Packer packer = null;
         String[] all = names.names;
@@ -90,10 +120,11 @@ final class Inbound {
     }
 
     private static Names names(int kind, boolean again) {
-        Names names = NAMES[kind];
+        int slot = kind & ~Native.TRUSTED;
+        Names names = NAMES[slot];
         if (names == null || again) {
-            names = new Names(Native.names(kind));
-            NAMES[kind] = names; // its fields are final: a race only reads twice
+            names = new Names(Native.names(slot));
+            NAMES[slot] = names; // its fields are final: a race only reads twice
         }
         return names;
     }

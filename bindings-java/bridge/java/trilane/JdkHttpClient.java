@@ -96,6 +96,12 @@ public final class JdkHttpClient {
             if (baggage != null) {
                 FIELDS.set(fields, Outbound.BAGGAGE, Native.baggage(baggage, ""));
             }
+            String[] pass = Border.get().pass;
+            for (int i = 0; i < pass.length; i++) {
+                if (hasKey(map, pass[i])) {
+                    fields.remove(pass[i]);
+                }
+            }
             return (Object) found.of.invokeExact((Object) fields, (Object) ALL);
         } catch (Throwable cause) {
             Trilane.failed("jdk-http-client", cause);
@@ -103,7 +109,23 @@ public final class JdkHttpClient {
         }
     }
 
+    /** A header that is passed through is ours if its name is our very object: a map keeps the keys it was given. */
+    private static boolean hasKey(Map<String, List<String>> map, String name) {
+        for (String key : map.keySet()) {
+            if (key == name) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private static boolean hasOurs(Map<String, List<String>> map) {
+        String[] pass = Border.get().pass;
+        for (int i = 0; i < pass.length; i++) {
+            if (hasKey(map, pass[i])) {
+                return true;
+            }
+        }
         String[] names = Outbound.names();
         for (int i = 0; i < names.length; i++) {
             if (Scope.wrote(FIELDS.get(map, names[i]))) {

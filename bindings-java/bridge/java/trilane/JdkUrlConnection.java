@@ -3,6 +3,7 @@ package java.trilane;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.util.Arrays;
 
 /** Hooks of {@code HttpURLConnection}: one request's headers, on their way to the socket. */
 public final class JdkUrlConnection {
@@ -60,7 +61,10 @@ public final class JdkUrlConnection {
         Before(Object headers, Before outer) throws Throwable {
             this.headers = headers;
             this.outer = outer;
-            this.names = Outbound.names();
+            String[] carriers = Outbound.names();
+            String[] pass = Border.get().pass;
+            this.names = Arrays.copyOf(carriers, carriers.length + pass.length);
+            System.arraycopy(pass, 0, names, carriers.length, pass.length);
             this.values = new String[names.length + 1];
             for (int i = 0; i < values.length; i++) {
                 values[i] = HEADERS.get(headers, name(i));
@@ -108,7 +112,7 @@ public final class JdkUrlConnection {
             MethodHandle[] found = handles;
             if (found == null) {
                 Class<?> type = Handles.named(headers.getClass(), "sun.net.www.MessageHeader");
-                Native.export(type, PACKAGE);
+                Native.export(type, PACKAGE, false);
                 MethodHandles.Lookup lookup = MethodHandles.lookup();
                 found = new MethodHandle[] {
                     lookup.findVirtual(type, "findValue", MethodType.methodType(String.class, String.class))

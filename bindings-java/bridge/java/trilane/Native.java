@@ -5,6 +5,8 @@ final class Native {
     static final int HTTP = 0;
     static final int DUBBO = 1;
     static final int MESSAGE = 2;
+    /** Added to a kind: an edge may believe this caller. */
+    static final int TRUSTED = 256;
 
     private Native() {}
 
@@ -13,6 +15,24 @@ final class Native {
 
     /** Element 0: the snapshot's number in decimal; then the names of the values that {@code inbound} wants. */
     static native String[] names(int kind);
+
+    /** Lower-case names of what an edge removes; none where this is no edge, null where there is no engine. */
+    static native String[] edgeNames();
+
+    /** 0: believe the carriers of this caller; else do not, and with bit 1 remove them. */
+    static native int edge(String peer);
+
+    /** Counts a request from which carriers were removed. */
+    static native void stripped();
+
+    /** Notes who sent a request without a tag to this tagged copy. */
+    static native void untagged(String peer);
+
+    /** Lower-case names of the headers that are passed through; null where there is no engine. */
+    static native String[] passNames();
+
+    /** Which of their values ride on: bit i for value i; {@code packed} as {@link Packer} makes it. */
+    static native int pass(byte[] packed);
 
     static native String tagName(int id);
 
@@ -59,6 +79,6 @@ final class Native {
     /** Before the first scope of this process: classes whose hooks have waited for it are hooked now. */
     static native void firstTag();
 
-    /** Opens a package of the module of {@code owner} to this package. */
-    static native boolean export(Class<?> owner, String packageName);
+    /** Exports a package of the module of {@code owner} to this package; {@code open} adds what is private in it. */
+    static native boolean export(Class<?> owner, String packageName, boolean open);
 }

@@ -26,8 +26,23 @@ final class Outbound {
         return scope;
     }
 
-    /** Writes the carriers. What the application put there itself stays; existing baggage is extended. */
+    /**
+     * Writes the carriers and what is passed through. What the application put there itself stays; existing baggage is
+     * extended.
+     */
     static void write(Scope scope, Headers headers, Object call) throws Throwable {
+        if (scope.id != 0) {
+            writeTag(scope, headers, call);
+        }
+        String[] pass = scope.pass;
+        for (int i = 0; pass != null && i < pass.length; i += 2) {
+            if (headers.get(call, pass[i]) == null) {
+                headers.set(call, pass[i], pass[i + 1]);
+            }
+        }
+    }
+
+    private static void writeTag(Scope scope, Headers headers, Object call) throws Throwable {
         String[] names = names();
         for (int i = 0; i < names.length; i++) {
             if (headers.get(call, names[i]) == null) {

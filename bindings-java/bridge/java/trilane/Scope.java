@@ -1,25 +1,37 @@
 package java.trilane;
 
-/** What travels with a request inside the process. Immutable. */
+/** What travels with a request inside the process. Immutable. Without a tag it only passes headers on. */
 final class Scope {
     /** The id of a tag that nobody named: carried as text. */
     static final int UNKNOWN = 65535;
 
-    /** The engine's number of the tag. */
+    /** The engine's number of the tag; 0 without one. */
     final int id;
-    /** The tag; never empty. The object is ours alone. */
+    /** The tag; empty without one. The object is ours alone. */
     final String tag;
     /** The tag as carrier {@code __microservice_tag__}; its characters need no escape. */
     final String member;
+    /** Name, value, name, value of the headers that are passed through; null if there is none. */
+    final String[] pass;
 
     private static volatile Scope[] known = new Scope[8];
     /** The last unknown tags, one a slot: bounded, whatever comes in. */
     private static final String[] RECENT = new String[256];
 
     private Scope(int id, String tag) {
+        this(id, tag, "[{\"name\":\"" + tag + "\"}]", null);
+    }
+
+    private Scope(int id, String tag, String member, String[] pass) {
         this.id = id;
         this.tag = tag;
-        this.member = "[{\"name\":\"" + tag + "\"}]";
+        this.member = member;
+        this.pass = pass;
+    }
+
+    /** The scope, null for none, that also passes these headers on. */
+    static Scope passing(Scope scope, String[] pass) {
+        return scope == null ? new Scope(0, "", "", pass) : new Scope(scope.id, scope.tag, scope.member, pass);
     }
 
     /** The scope of a tag that the engine knows by number; null if it does not. Numbers never change their tag. */

@@ -1,5 +1,8 @@
 package java.trilane;
 
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.nio.charset.StandardCharsets;
 import java.util.Enumeration;
 
@@ -70,10 +73,30 @@ public final class Tomcat {
         return Trilane.carries(Trilane.TOMCAT) ? Tasks.carried(task) : task;
     }
 
+    /** Per class of requests: has the connector fill in the address of the other end. */
+    private static final ClassValue<MethodHandle> ADDRESS = new ClassValue<MethodHandle>() {
+        @Override
+        @SuppressWarnings({"unchecked", "rawtypes"})
+        protected MethodHandle computeValue(Class<?> type) {
+            try {
+                Class code = Class.forName("org.apache.coyote.ActionCode", false, type.getClassLoader());
+                MethodHandle action = MethodHandles.publicLookup().findVirtual(type, "action",
+                        MethodType.methodType(void.class, code, Object.class));
+                return MethodHandles.insertArguments(action, 1, Enum.valueOf(code, "REQ_HOST_ADDR_ATTRIBUTE"), null);
+            } catch (ReflectiveOperationException otherTomcat) {
+                throw new IllegalStateException(otherTomcat);
+            }
+        }
+    };
+
     private static final class RequestReader extends Inbound.Reader {
         private final Call header = new Call("getHeader", String.class);
         private final Call headers = new Call("getMimeHeaders");
         private final Call values = new Call("values", String.class);
+        private final Call remove = new Call("removeHeader", String.class);
+        private final Call set = new Call("setValue", String.class);
+        private final Call text = new Call("setString", String.class);
+        private final Call remote = new Call("remoteAddr");
 
         @Override
         String read(Object request, String name) throws Throwable {
@@ -81,8 +104,39 @@ public final class Tomcat {
             if (value == null) {
                 return null;
             }
-            // Baggage may come in several lines; of every other header the first one counts.
-            return utf8(Outbound.BAGGAGE.equals(name) ? joined(request, name, value) : value);
+            // Baggage and headers that are passed through may come in several lines; of a carrier the first one counts.
+            return utf8(Outbound.BAGGAGE.equals(name) || isPassed(name) ? joined(request, name, value) : value);
+        }
+
+        private static boolean isPassed(String name) {
+            String[] pass = Border.get().pass;
+            for (int i = 0; i < pass.length; i++) {
+                if (pass[i] == name) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        @Override
+        String peer(Object request) throws Throwable {
+            Object address = remote.on(request);
+            String text = String.valueOf(address);
+            if (text.isEmpty() || text.equals("null")) {
+                // Tomcat looks it up when it is first asked for, by the same two steps.
+                ADDRESS.get(request.getClass()).invoke(request);
+                text = String.valueOf(remote.on(request));
+            }
+            return text;
+        }
+
+        @Override
+        void replace(Object request, String name, String value) throws Throwable {
+            Object all = headers.on(request);
+            remove.on(all, name);
+            if (value != null) {
+                text.on(set.on(all, name), value);
+            }
         }
 
         private String joined(Object request, String name, String first) throws Throwable {
