@@ -129,10 +129,15 @@ fn native(case: &Case, rules: Rules, entropy: u64) -> Result<Answer, String> {
     let snapshot = Snapshot::compile(rules, 1, &mut tags);
     let names: Arc<[Arc<str>]> = [Arc::from(case.service.as_str())].into();
     let list = List::new(names, instances.into(), &snapshot, mode, 1);
-    let (mut tag, mut from) = (carried(case).0, "the request".to_string());
+    let trusted = snapshot.rules().trust.as_ref().is_none_or(|when| {
+        let plan = entry::EntryPlan::of_condition(when);
+        holds(case, &plan, 0).is_some()
+    });
+    let believed = if trusted || case.request.tag.is_some() { carried(case).0 } else { None };
+    let (mut tag, mut from) = (believed, "the request".to_string());
     if tag.is_none() {
         let plan = case.caller.service.as_deref().and_then(|service| snapshot.entry_of(service));
-        (tag, from) = coloured(case, plan, &snapshot, &tags);
+        (tag, from) = coloured(case, plan, &snapshot, &tags, entropy);
     }
     if tag.is_none() {
         (tag, from) = (own(case), "the caller's own tag".into());
@@ -152,16 +157,22 @@ fn native(case: &Case, rules: Rules, entropy: u64) -> Result<Answer, String> {
     Ok(answer)
 }
 
+/// What a plan of entry rules says to the request.
+fn holds(case: &Case, plan: &entry::EntryPlan, entropy: u64) -> Option<(usize, TagId)> {
+    let passed: Vec<Option<String>> = plan.names().iter().map(|name| case.request.passed(name)).collect();
+    plan.decide(|at| passed[at].as_deref().map(str::as_bytes), entropy)
+}
+
 /// The tag of the caller's entry rules.
 fn coloured(
     case: &Case,
     plan: Option<&entry::EntryPlan>,
     snapshot: &Snapshot,
     tags: &Tags,
+    entropy: u64,
 ) -> (Option<String>, String) {
     let Some(plan) = plan else { return (None, String::new()) };
-    let value = |at: usize| case.request.headers.get(&plan.names()[at]).map(String::as_bytes);
-    let Some((at, id)) = plan.decide(value) else { return (None, String::new()) };
+    let Some((at, id)) = holds(case, plan, entropy) else { return (None, String::new()) };
     let service = case.caller.service.as_deref().unwrap_or("");
     let entry = snapshot.rules().entries.iter().find(|e| e.service == service);
     let line = entry.and_then(|e| e.rules.get(at)).map_or(0, |r| r.line);

@@ -67,6 +67,8 @@ pub struct Request {
     pub cookies: BTreeMap<String, String>,
     pub query: BTreeMap<String, String>,
     pub tag: Option<String>,
+    /// The calling service as the protocol names it.
+    pub caller: Option<String>,
 }
 
 impl Request {
@@ -107,6 +109,30 @@ impl Request {
                 _ => None,
             }
         })
+    }
+
+    /// The value that a binding would pass under a name of [`trilane_lane::entry::name_of`].
+    pub fn passed(&self, name: &str) -> Option<String> {
+        let header = || self.headers.get(name).or_else(|| self.attachments.get(name)).cloned();
+        let joined = |pairs: &BTreeMap<String, String>, by: &str| {
+            pairs.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(by)
+        };
+        match name {
+            "cookie" if !self.cookies.is_empty() => Some(joined(&self.cookies, "; ")),
+            ":path" if !self.query.is_empty() => {
+                let path = self.path.as_deref().unwrap_or("");
+                Some(format!("{}?{}", path.split('?').next().unwrap_or(""), joined(&self.query, "&")))
+            }
+            ":path" => self.path.clone(),
+            ":method" => self.http_method.clone(),
+            ":authority" => self.host.clone(),
+            ":rpc-method" => self.method.clone(),
+            ":caller" => self.caller.clone(),
+            name => match name.strip_prefix(":arg.").and_then(|n| n.parse::<usize>().ok()) {
+                Some(at) => self.args.get(at).and_then(|v| v.as_str()).map(str::to_string),
+                None => header(),
+            },
+        }
     }
 
     fn cookie(&self, name: &str) -> Option<&str> {
@@ -160,6 +186,7 @@ impl Facts for Asked<'_> {
             Field::Attachment(name) => request.attachments.get(&**name).map(String::as_str),
             Field::Argument(at) => request.args.get(usize::from(*at)).and_then(|v| v.as_str()),
             Field::Tag => self.tag,
+            Field::CallerOfRequest => request.caller.as_deref(),
             Field::TraceId => header("x-request-id").or_else(|| header("x-b3-traceid")).or_else(|| {
                 // `00-<trace id>-<span id>-<flags>`
                 header("traceparent").and_then(|value| value.split('-').nth(1))

@@ -60,6 +60,7 @@ fn run(engine: &Weak<Engine>, stop: &Stop) {
 impl Engine {
     /// One look around: rule file, failures to speak of.
     pub(crate) fn tick(&self) {
+        self.warm_up();
         if self.reload() {
             self.notify();
         }

@@ -11,6 +11,7 @@ use crate::state::State;
 use crate::status::Told;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use trilane_lane::Mode;
 use trilane_lane::list::{Instance as Listed, List};
@@ -74,6 +75,8 @@ pub struct Engine {
     pub(crate) desk: Mutex<Desk>,
     observers: Mutex<Vec<Observer>>,
     pub(crate) told: Mutex<Told>,
+    /// What is left to chance: each use moves it on.
+    pub(crate) chances: AtomicU64,
 }
 
 static DEFAULT: OnceLock<Arc<Engine>> = OnceLock::new();
@@ -109,6 +112,7 @@ impl Engine {
             desk: Mutex::default(),
             observers: Mutex::default(),
             told: Mutex::new(Told::new()),
+            chances: AtomicU64::new(u64::from(std::process::id()) << 32 ^ now().rotate_left(7)),
         });
         engine.reload();
         if watched {
@@ -286,7 +290,7 @@ impl Engine {
                 let mut desk = self.desk.lock();
                 let state = self.state.load_full();
                 let mut tags = Tags::clone(&self.tags.load());
-                let snapshot = Snapshot::compile(rules, state.snapshot.number() + 1, &mut tags);
+                let snapshot = Snapshot::compile_at(rules, state.snapshot.number() + 1, &mut tags, now());
                 self.tags.store(Arc::new(tags));
                 let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes()) as u32;
                 self.publish(&mut desk, snapshot, state.service.clone(), Some((path.to_string(), hash)));
@@ -315,6 +319,23 @@ impl Engine {
                 false
             }
         }
+    }
+
+    /// Gives shares that warm up their size of now. Names and lists stay, so nobody has to read anything again.
+    pub(crate) fn warm_up(&self) {
+        let _desk = self.desk.lock();
+        let old = self.state.load_full();
+        // A little past the end too, so that the last step to the full size is taken.
+        if !old.snapshot.grows_at(now().saturating_sub(3)) {
+            return;
+        }
+        let mut tags = Tags::clone(&self.tags.load());
+        let rules = old.snapshot.rules().clone();
+        let snapshot = Snapshot::compile_at(rules, old.snapshot.number(), &mut tags, now());
+        let file = old.rules_file.clone();
+        let mut state = State::new(&self.settings, self.base_mode, snapshot, old.service.clone(), file);
+        state.authorities = old.authorities.clone();
+        self.state.store(Arc::new(state));
     }
 
     pub(crate) fn rules_were_read(&self) -> bool {
@@ -415,6 +436,11 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.stop.ring();
     }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
 fn about_key(number: u32) -> String {

@@ -7,6 +7,7 @@ use crate::count::Counter;
 use crate::engine::Engine;
 use crate::process;
 use crate::settings::Settings;
+use std::sync::atomic::Ordering;
 use trilane_lane::Mode;
 use trilane_lane::carrier::{self, Form, Reading};
 use trilane_lane::entry::EntryPlan;
@@ -61,10 +62,13 @@ pub(crate) struct Plan {
     entry: Option<EntryPlan>,
     /// Position in `names` of each name that the entry rules read.
     entry_at: Vec<usize>,
+    /// Carriers are believed where this answers something.
+    trust: Option<EntryPlan>,
+    trust_at: Vec<usize>,
 }
 
 impl Plan {
-    pub fn new(kind: Kind, settings: &Settings, entry: Option<&EntryPlan>) -> Plan {
+    pub fn new(kind: Kind, settings: &Settings, entry: Option<&EntryPlan>, trust: Option<&EntryPlan>) -> Plan {
         let fixed: &[(&str, Form)] = match kind {
             Kind::Http => &[(carrier::HEADER, Form::Plain), (carrier::BAGGAGE, Form::Baggage)],
             Kind::Dubbo => &[
@@ -90,7 +94,14 @@ impl Plan {
             })
         };
         let entry_at = entry.iter().flat_map(|e| e.names()).map(&mut position).collect();
-        Plan { names, carriers, entry, entry_at }
+        let trust = trust.filter(|_| kind != Kind::Message).cloned();
+        let trust_at = trust.iter().flat_map(|t| t.names()).map(&mut position).collect();
+        Plan { names, carriers, entry, entry_at, trust, trust_at }
+    }
+
+    /// Whether the rules let this request set its own tag.
+    fn trusts(&self, values: &[Option<&[u8]>]) -> bool {
+        self.trust.as_ref().is_none_or(|t| t.decide(|name| values[self.trust_at[name]], 0).is_some())
     }
 
     /// The value that an entry rule asks for. Of an edge's untrusted caller no carrier is seen, here either; `baggage`
@@ -155,7 +166,7 @@ impl Engine {
         if state.snapshot.number() != snapshot || values.len() != plan.names.len() {
             return pack(TagId::NONE, Source::None, STALE);
         }
-        let believed = trusted || !self.settings.edge;
+        let believed = (trusted || !self.settings.edge) && plan.trusts(values);
         let carried = if believed { read_carriers(plan, values) } else { Carried { tag: None, flags: 0 } };
         let flags = carried.flags | if state.mode == Mode::Observe { OBSERVE } else { 0 };
         self.count_flags(flags);
@@ -169,7 +180,10 @@ impl Engine {
             }
             return pack(id, Source::Carried, flags);
         }
-        let coloured = plan.entry.as_ref().and_then(|e| e.decide(|name| plan.asked(name, values, believed)));
+        let coloured = plan.entry.as_ref().and_then(|e| {
+            let entropy = if e.by_chance() { self.chance() } else { 0 };
+            e.decide(|name| plan.asked(name, values, believed), entropy)
+        });
         if let Some((_, tag)) = coloured {
             self.counts.add(Counter::Coloured);
             return pack(tag, Source::Entry, flags);
@@ -182,6 +196,14 @@ impl Engine {
         }
         self.counts.add(Counter::UntaggedHere);
         pack(TagId::NONE, Source::None, flags | UNTAGGED)
+    }
+
+    /// A number for what is decided by chance; no two calls get the same one.
+    fn chance(&self) -> u64 {
+        let mut n = self.chances.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        n ^ (n >> 31)
     }
 
     fn count_flags(&self, flags: u8) {

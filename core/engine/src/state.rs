@@ -5,6 +5,7 @@ use crate::settings::Settings;
 use std::collections::HashMap;
 use std::sync::Arc;
 use trilane_lane::Mode;
+use trilane_lane::entry::EntryPlan;
 use trilane_lane::rules::Snapshot;
 
 /// Everything a request may need to know besides lists and tags.
@@ -32,7 +33,9 @@ impl State {
     ) -> State {
         let mode = snapshot.rules().mode.map_or(base, |mode| mode.min(base));
         let entry = service.as_ref().and_then(|(name, _)| snapshot.entry_of(name));
-        let plans = [Kind::Http, Kind::Dubbo, Kind::Message].map(|kind| Plan::new(kind, settings, entry));
+        let trust = snapshot.rules().trust.as_ref().map(EntryPlan::of_condition);
+        let plans =
+            [Kind::Http, Kind::Dubbo, Kind::Message].map(|kind| Plan::new(kind, settings, entry, trust.as_ref()));
         State { snapshot, mode, service, plans, authorities: HashMap::default(), rules_file }
     }
 

@@ -38,6 +38,8 @@ pub struct Subset {
 pub(crate) enum Next {
     /// To this node.
     Node(u16),
+    /// Every healthy instance serves.
+    All,
     /// Stay and fail.
     Fail,
 }
@@ -62,8 +64,9 @@ pub struct List {
     subsets: Vec<Subset>,
     /// Every healthy instance: what `baseline_missing: all` serves.
     everyone: Arc<[u32]>,
-    /// `[BASELINE]`, `[UNLISTED]`, then the lanes in ascending order of tag.
+    /// `[BASELINE]`, `[UNLISTED]`, then the lanes in ascending order of tag, then the steps of written chains.
     pub(crate) nodes: Arc<[Node]>,
+    lanes: u32,
     pub(crate) baseline_missing: BaselineMissing,
     service: Option<usize>,
     mode: Mode,
@@ -89,12 +92,13 @@ impl List {
         };
         let tags: Arc<[TagId]> = instances.iter().map(tag).collect();
         let subsets = group(&instances, &tags);
-        let nodes = plan(&subsets, rules, service).into();
+        let (nodes, lanes) = plan(&subsets, rules, service, &rules.lanes_elsewhere(&names));
+        let nodes = nodes.into();
         let rule = service.map(|s| &rules.rules().services[s]);
         let mode = rule.and_then(|r| r.mode).map_or(mode, |m| m.min(mode));
         let baseline_missing = rule.map_or(BaselineMissing::Reject, |r| r.baseline_missing);
         let everyone = healthy(&instances, |_| true);
-        List { names, instances, tags, subsets, everyone, nodes, baseline_missing, service, mode, stamp }
+        List { names, instances, tags, subsets, everyone, nodes, lanes, baseline_missing, service, mode, stamp }
     }
 
     /// The same instances under other rules.
@@ -167,7 +171,7 @@ impl List {
         if tag == TagId::NONE {
             return BASELINE;
         }
-        let lanes = &self.nodes[2..];
+        let lanes = &self.nodes[2..2 + self.lanes as usize];
         lanes.binary_search_by_key(&tag, |n| n.tag).map_or(UNLISTED, |at| at as u16 + 2)
     }
 }
@@ -191,27 +195,61 @@ fn group(instances: &[Instance], tags: &[TagId]) -> Vec<Subset> {
     subsets
 }
 
-/// The lanes of a list and where each goes on (design §6.5: the service's word, else the lane's, else baseline).
-fn plan(subsets: &[Subset], rules: &Snapshot, service: Option<usize>) -> Vec<Node> {
+/// The lanes of a list and where each goes on (design §6.5: the service's word, else the lane's, else baseline), and
+/// how many lanes there are. `elsewhere`: lanes that do not run through this service; the baseline serves them.
+fn plan(subsets: &[Subset], rules: &Snapshot, service: Option<usize>, elsewhere: &[TagId]) -> (Vec<Node>, u32) {
     let mut lanes: Vec<TagId> = subsets.iter().skip(1).map(|s| s.tag).chain(rules.lanes()).collect();
     // Instances past the tag table's cap share one number; no request has it, so it is no lane.
     lanes.retain(|&tag| tag != TagId::UNKNOWN);
     lanes.sort_unstable();
     lanes.dedup();
     lanes.truncate(MAX_LANES);
-    let target = |fallback: Fallback| match fallback {
+    let subset_of = |tag: TagId| subsets.iter().skip(1).position(|s| s.tag == tag).map(|at| at as u16 + 1);
+    let fail = |tag, subset| Node { tag, subset, on_no_instances: Next::Fail, on_none_available: Next::Fail };
+    let mut nodes = vec![fail(TagId::NONE, Some(0)), fail(TagId::UNKNOWN, None)];
+    nodes.extend(lanes.iter().map(|&tag| fail(tag, subset_of(tag))));
+    for at in 1..nodes.len() {
+        let tag = nodes[at].tag;
+        if elsewhere.contains(&tag) {
+            nodes[at].subset = Some(0);
+            continue;
+        }
+        let [absent, down] = rules.fallbacks(service, tag);
+        let absent_next = next(&absent, &lanes, &mut nodes, &subset_of);
+        let down_next = if down == absent { absent_next } else { next(&down, &lanes, &mut nodes, &subset_of) };
+        (nodes[at].on_no_instances, nodes[at].on_none_available) = (absent_next, down_next);
+    }
+    (nodes, lanes.len() as u32)
+}
+
+/// The node of a fallback; the steps of a chain get nodes of their own, whose both cases lead to the next step.
+fn next(fallback: &Fallback, lanes: &[TagId], nodes: &mut Vec<Node>, subset_of: &dyn Fn(TagId) -> Option<u16>) -> Next {
+    match fallback {
         Fallback::Baseline => Next::Node(BASELINE),
         Fallback::None => Next::Fail,
-        Fallback::Tag(tag) => lanes.binary_search(&tag).map_or(Next::Node(UNLISTED), |at| Next::Node(at as u16 + 2)),
-    };
-    let node = |tag: TagId| {
-        let subset = subsets.iter().skip(1).position(|s| s.tag == tag).map(|at| at as u16 + 1);
-        let [on_no_instances, on_none_available] = rules.fallbacks(service, tag).map(target);
-        Node { tag, subset, on_no_instances, on_none_available }
-    };
-    let baseline =
-        Node { tag: TagId::NONE, subset: Some(0), on_no_instances: Next::Fail, on_none_available: Next::Fail };
-    let mut unlisted = node(TagId::UNKNOWN);
-    unlisted.subset = None;
-    [baseline, unlisted].into_iter().chain(lanes.iter().map(|&tag| node(tag))).collect()
+        Fallback::All => Next::All,
+        Fallback::Tag(tag) => lanes.binary_search(tag).map_or(Next::Node(UNLISTED), |at| Next::Node(at as u16 + 2)),
+        Fallback::Chain(steps) => {
+            let mut after = Next::Fail;
+            for step in steps.iter().rev() {
+                let (tag, subset) = match step {
+                    Fallback::Baseline => (TagId::NONE, Some(0)),
+                    Fallback::Tag(tag) => (*tag, subset_of(*tag)),
+                    Fallback::All => {
+                        after = Next::All;
+                        continue;
+                    }
+                    Fallback::None | Fallback::Chain(_) => {
+                        after = Next::Fail;
+                        continue;
+                    }
+                };
+                // Numbers are 16 bits wide; a file of 4 MiB does not reach that many chains with that many lanes.
+                let Ok(number) = u16::try_from(nodes.len()) else { return Next::Fail };
+                nodes.push(Node { tag, subset, on_no_instances: after, on_none_available: after });
+                after = Next::Node(number);
+            }
+            after
+        }
+    }
 }

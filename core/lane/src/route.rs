@@ -85,6 +85,7 @@ pub fn route_watched<W: Watch>(list: &List, tag: TagId, entropy: u64, watch: &mu
         }
         match next {
             Next::Node(next) => at = next,
+            Next::All => return everyone(list, left_because, entropy),
             Next::Fail if start == BASELINE && found == Found::NoInstances => return baseline_missing(list, entropy),
             Next::Fail => break,
         }
@@ -103,6 +104,14 @@ fn look(list: &List, node: &Node) -> Found {
 fn chosen(list: &List, subset: Option<u16>, case: Case, entropy: u64) -> Decision {
     let usable = subset.and_then(|s| list.usable(s));
     Decision { subset, index: usable.and_then(|u| pick(u, entropy)), case }
+}
+
+/// A fallback to every instance.
+fn everyone(list: &List, case: Case, entropy: u64) -> Decision {
+    match list.usable(EVERYONE).and_then(|everyone| pick(everyone, entropy)) {
+        Some(index) => Decision { subset: Some(EVERYONE), index: Some(index), case },
+        None => Decision { subset: None, index: None, case: Case::Fail },
+    }
 }
 
 /// An untagged request where only tagged instances exist.

@@ -36,6 +36,8 @@ pub enum Field {
     TraceId,
     /// The calling service's own name.
     CallerService,
+    /// The calling service as an incoming request names it.
+    CallerOfRequest,
     /// Address of the caller.
     CallerHost,
     /// A label, or parameter of the caller's own URL.
@@ -85,7 +87,7 @@ impl std::fmt::Display for Field {
                 Field::Uri => "URI",
                 Field::Tag => "tag",
                 Field::TraceId => "trace id",
-                Field::CallerService => "caller's service",
+                Field::CallerService | Field::CallerOfRequest => "caller's service",
                 Field::CallerHost => "caller's host",
                 Field::InstanceHost => "instance host",
                 Field::InstancePort => "instance port",

@@ -1,11 +1,10 @@
 //! Rules: the native rule file, checked and compiled.
 //!
-//! text → `file` (YAML with positions) → `check` (every problem, not only the first) → [`Rules`] → `snapshot`
-//! ([`Snapshot`]: numbers in place of names, tables in place of lists).
+//! text → `tree` (YAML with positions) → `native` (every problem, not only the first) → [`Rules`] → `snapshot`
+//! ([`Snapshot`]: numbers in place of names, tables in place of lists). Other dialects: [`dialect`].
 
-mod check;
 pub mod dialect;
-mod file;
+mod native;
 mod problem;
 mod snapshot;
 pub mod tree;
@@ -15,6 +14,7 @@ pub use problem::Problem;
 pub use snapshot::{Fallback, Snapshot};
 
 use crate::Mode;
+use crate::model::{Condition, Field};
 
 /// The largest rule file that is read, in bytes.
 pub const MAX_FILE: usize = 4 << 20;
@@ -30,8 +30,21 @@ pub struct Rules {
     pub lanes: Vec<Lane>,
     /// `services:` in file order.
     pub services: Vec<Service>,
+    /// `groups:` in file order.
+    pub groups: Vec<Group>,
     /// `entry:` in file order.
     pub entries: Vec<Entry>,
+    /// `trust.when`: carriers of other requests are not believed. None: all are believed.
+    pub trust: Option<Condition>,
+}
+
+/// `groups[]`: the services that a group's lanes run through.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Elsewhere its lanes' requests are served by the baseline.
+    pub services: Vec<String>,
 }
 
 /// `lanes[]`.
@@ -41,6 +54,8 @@ pub struct Lane {
     pub tag: String,
     /// Where its requests go when a service cannot serve them, both cases.
     pub fallback: Target,
+    /// Its group; none: the lane runs through every service.
+    pub group: Option<String>,
     /// Line in the file.
     pub line: u32,
 }
@@ -52,8 +67,12 @@ pub enum Target {
     Baseline,
     /// Nowhere: stay and fail.
     None,
+    /// To every instance, tagged or not.
+    All,
     /// To the lane of this tag.
     Tag(String),
+    /// One after the other; past the last one: fail.
+    Chain(Vec<Target>),
 }
 
 /// `services[]`.
@@ -108,27 +127,56 @@ pub struct Entry {
 /// `entry[].rules[]`. All of its conditions hold together.
 #[derive(Clone, Debug)]
 pub struct EntryRule {
-    /// The tag it gives.
-    pub lane: String,
-    /// `when.header`: lower-case name and exact value.
-    pub headers: Vec<(String, String)>,
-    /// `percent`, `from`, `key`, `salt`.
+    /// The tag it gives; none: the request stays untagged, and no later rule is asked.
+    pub lane: Option<String>,
+    /// `when`.
+    pub when: Condition,
+    /// `percent`, `from`, `key`, `salt`, `random`, `warmup`.
     pub share: Option<Share>,
     /// Line in the file.
     pub line: u32,
 }
 
-/// A stable share of users: those whose bucket is in `from..to`.
+/// A share of users: those whose bucket is in `from..to`; without a key a share by chance.
 #[derive(Clone, Debug)]
 pub struct Share {
     /// First bucket.
     pub from: u16,
     /// The bucket after the last.
     pub to: u16,
-    /// Lower-case name of the header that holds the key.
-    pub header: String,
+    /// What holds the key; none: by chance.
+    pub key: Option<Field>,
     /// Makes one rule's users independent of another's.
     pub salt: String,
+    /// Whether `from` stands in the file.
+    pub from_written: bool,
+    /// How the share grows at first.
+    pub warmup: Option<Warmup>,
+}
+
+/// A share that grows from nothing to its full size: after t of `seconds`, (t / seconds) ^ `curve` of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Warmup {
+    /// When it begins, in seconds since 1970.
+    pub start: u64,
+    /// How long it takes.
+    pub seconds: u32,
+    /// 1: even; above: slow at first.
+    pub curve: f64,
+}
+
+impl Share {
+    /// The bucket after the last at this time, in seconds since 1970. It never goes back as time goes on.
+    pub fn end_at(&self, now: u64) -> u16 {
+        let Some(Warmup { start, seconds, curve }) = self.warmup else { return self.to };
+        let part = (now.saturating_sub(start) as f64 / f64::from(seconds)).min(1.0).powf(curve);
+        self.from + (f64::from(self.to - self.from) * part) as u16
+    }
+
+    /// Whether it still grows at this time.
+    pub fn grows_at(&self, now: u64) -> bool {
+        self.warmup.is_some_and(|w| now < w.start + u64::from(w.seconds))
+    }
 }
 
 /// Reads and checks a rule file. `name` is what the problems call it.
@@ -136,6 +184,5 @@ pub struct Share {
 /// # Errors
 /// Every problem that was found; the text is refused as a whole.
 pub fn check(name: &str, text: &str) -> Result<Rules, Vec<Problem>> {
-    let raw = file::parse(name, text).map_err(|problem| vec![problem])?;
-    check::check(name, text, raw)
+    native::read(name, text)
 }

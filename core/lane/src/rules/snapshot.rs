@@ -9,12 +9,16 @@ use std::sync::Arc;
 type Map<V> = HashMap<Arc<str>, V, foldhash::fast::RandomState>;
 
 /// A [`Target`] with its tag as a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fallback {
     /// To the untagged instances.
     Baseline,
     /// Stay and fail.
     None,
+    /// To every instance.
+    All,
+    /// One after the other.
+    Chain(Arc<[Fallback]>),
     /// To this lane.
     Tag(TagId),
 }
@@ -25,6 +29,8 @@ pub struct Snapshot {
     number: u32,
     rules: Rules,
     lanes: HashMap<TagId, Fallback>,
+    /// By position in the file.
+    lane_ids: Vec<TagId>,
     services: Vec<CompiledService>,
     by_name: Map<usize>,
     by_authority: Map<usize>,
@@ -37,16 +43,28 @@ struct CompiledService {
     tags: Map<TagId>,
 }
 
+fn fallback(target: &Target, tags: &Tags) -> Fallback {
+    match target {
+        Target::Baseline => Fallback::Baseline,
+        Target::None => Fallback::None,
+        Target::All => Fallback::All,
+        Target::Tag(tag) => Fallback::Tag(tags.find(tag.as_bytes())),
+        Target::Chain(steps) => Fallback::Chain(steps.iter().map(|s| fallback(s, tags)).collect()),
+    }
+}
+
 impl Snapshot {
-    /// Compiles rules. `number` counts snapshots from 1; the tags that rules name get their numbers.
+    /// Compiles rules, with every share at its full size. `number` counts snapshots from 1; the tags that rules name
+    /// get their numbers.
     pub fn compile(rules: Rules, number: u32, tags: &mut Tags) -> Snapshot {
-        let lanes: Vec<TagId> = rules.lanes.iter().map(|lane| tags.intern(&lane.tag)).collect();
-        let fallback = |target: &Target| match target {
-            Target::Baseline => Fallback::Baseline,
-            Target::None => Fallback::None,
-            Target::Tag(tag) => Fallback::Tag(tags.find(tag.as_bytes())),
-        };
-        let lanes = lanes.iter().zip(&rules.lanes).map(|(&id, lane)| (id, fallback(&lane.fallback))).collect();
+        Snapshot::compile_at(rules, number, tags, u64::MAX)
+    }
+
+    /// Compiles rules for a moment, in seconds since 1970.
+    pub fn compile_at(rules: Rules, number: u32, tags: &mut Tags, now: u64) -> Snapshot {
+        let lane_ids: Vec<TagId> = rules.lanes.iter().map(|lane| tags.intern(&lane.tag)).collect();
+        let fallback = |target: &Target| fallback(target, tags);
+        let lanes = lane_ids.iter().zip(&rules.lanes).map(|(&id, lane)| (id, fallback(&lane.fallback))).collect();
         let service = |s: &Service| CompiledService {
             fallbacks: [s.on_no_instances.as_ref().map(fallback), s.on_none_available.as_ref().map(fallback)],
             tags: s
@@ -61,8 +79,24 @@ impl Snapshot {
         let by_authority = authorities
             .flat_map(|(n, s)| s.authorities.iter().map(move |a| (a.to_ascii_lowercase().into(), n)))
             .collect();
-        let entries = rules.entries.iter().map(|e| EntryPlan::compile(e, tags)).collect();
-        Snapshot { number, lanes, services, by_name, by_authority, entries, rules }
+        let entries = rules.entries.iter().map(|e| EntryPlan::compile(e, tags, now)).collect();
+        Snapshot { number, lanes, lane_ids, services, by_name, by_authority, entries, rules }
+    }
+
+    /// Whether a share still grows at this time.
+    pub fn grows_at(&self, now: u64) -> bool {
+        let rules = self.rules.entries.iter().flat_map(|e| &e.rules);
+        rules.filter_map(|r| r.share.as_ref()).any(|share| share.grows_at(now))
+    }
+
+    /// The lanes that do not run through a service of these names: those of groups that it is not in.
+    pub fn lanes_elsewhere(&self, names: &[Arc<str>]) -> Vec<TagId> {
+        let inside = |group: &String| {
+            let group = self.rules.groups.iter().find(|g| g.name == *group);
+            group.is_none_or(|g| g.services.iter().any(|s| names.iter().any(|n| **n == **s)))
+        };
+        let lanes = self.rules.lanes.iter().zip(&self.lane_ids);
+        lanes.filter(|(lane, _)| lane.group.as_ref().is_some_and(|g| !inside(g))).map(|(_, id)| *id).collect()
     }
 
     /// Counts snapshots of this process from 1.
@@ -110,9 +144,9 @@ impl Snapshot {
 
     /// Where a lane goes on, `[noinstances, noavailabled]`: the service's word, else the lane's, else baseline.
     pub fn fallbacks(&self, service: Option<usize>, tag: TagId) -> [Fallback; 2] {
-        let lane = self.lanes.get(&tag).copied().unwrap_or(Fallback::Baseline);
-        let written = service.and_then(|s| self.services.get(s)).map_or([None; 2], |s| s.fallbacks);
-        written.map(|w| w.unwrap_or(lane))
+        let lane = self.lanes.get(&tag).cloned().unwrap_or(Fallback::Baseline);
+        let written = service.and_then(|s| self.services.get(s)).map_or([None, None], |s| s.fallbacks.clone());
+        written.map(|w| w.unwrap_or_else(|| lane.clone()))
     }
 
     /// The entry rules of a service; `None` when it does not colour.

@@ -132,6 +132,24 @@ impl<'a> Value<'a> {
         self.source.problem(self.node, "", message.into(), expected.into());
     }
 
+    /// Something is wrong with a field that this value has or lacks.
+    pub fn problem_below(self, field: &str, message: impl Into<String>, expected: impl Into<String>) {
+        self.source.problem(self.node, field, message.into(), expected.into());
+    }
+
+    /// A field, without telling anything: for a second look over what was walked already.
+    pub fn quiet_field(self, name: &str) -> Option<Value<'a>> {
+        self.node.field(name).filter(|n| !n.is_null()).map(|node| Value { node, ..self })
+    }
+
+    /// Items, without telling anything.
+    pub fn quiet_items(self) -> Vec<Value<'a>> {
+        match &self.node.kind {
+            Kind::Sequence(items) => items.iter().map(|node| Value { node, ..self }).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Something that the reader should know although the rules are accepted.
     pub fn note(self, message: impl Into<String>) {
         self.source.note(self.node, message.into());

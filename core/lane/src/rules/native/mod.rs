@@ -1,0 +1,129 @@
+//! The native rule file: lanes, services, entry rules. Every problem is told, not only the first.
+
+mod entry;
+mod lanes;
+mod values;
+
+use super::walk::{Fields, Source, Value};
+use super::{Entry, Problem, Rules, Service, tree};
+use crate::Mode;
+use std::collections::HashMap;
+
+const KNOWN: [&str; 8] = ["apiVersion", "mode", "hooks", "lanes", "groups", "services", "entry", "trust"];
+
+/// Reads and checks a text.
+pub(super) fn read(name: &str, text: &str) -> Result<Rules, Vec<Problem>> {
+    let documents = tree::read(name, text).map_err(|problem| vec![problem])?;
+    let source = Source::new(name, text, &documents);
+    let rules = source.documents().next().map(document).unwrap_or_default();
+    if let Some(second) = source.documents().nth(1) {
+        second.problem("a second document", "one document: lanes, services and entry rules together");
+    }
+    let (problems, _) = source.finish();
+    if problems.is_empty() { Ok(rules) } else { Err(problems) }
+}
+
+fn document(value: Value) -> Rules {
+    let Some(fields) = value.fields(&KNOWN, &[("dialect", "`apiVersion` tells it already")]) else {
+        return Rules::default();
+    };
+    if let Some(version) = fields.need("apiVersion")
+        && let Some(text) = version.text()
+        && text != "trilane/v1"
+    {
+        version.problem(format!("`{text}` is not known here"), "trilane/v1");
+    }
+    let mode = fields.get("mode").and_then(mode);
+    let hooks = fields.get("hooks").map(Value::entries).unwrap_or_default();
+    let hooks = hooks.into_iter().filter_map(|(library, switch)| Some((library.to_string(), on_or_off(switch)?)));
+    let hooks = hooks.collect();
+    let groups = lanes::groups(fields);
+    let mut names = Names { lanes: lanes::tags(fields), groups: groups.iter().map(|g| g.name.clone()).collect() };
+    let lanes = lanes::lanes(fields, &names);
+    let services: Vec<Service> = fields.list("services").into_iter().filter_map(|s| service(s, &names)).collect();
+    unique_services(fields);
+    let entries: Vec<Entry> = fields.list("entry").into_iter().filter_map(|e| entry::entry(e, &mut names)).collect();
+    unique(fields.list("entry").into_iter().filter_map(|e| field_of(e, "service")));
+    let trust = fields.get("trust").and_then(|t| t.fields(&["when"], &[])?.need("when")).map(entry::when);
+    Rules { mode, hooks, lanes, groups, services, entries, trust }
+}
+
+/// The names that other parts of the file may use.
+struct Names {
+    lanes: Vec<String>,
+    groups: Vec<String>,
+}
+
+fn mode(value: Value) -> Option<Mode> {
+    let text = value.text()?;
+    let mode = Mode::parse(text);
+    if mode.is_none() {
+        value.problem(format!("`{text}` is no mode"), "off, observe or on");
+    }
+    mode
+}
+
+fn on_or_off(value: Value) -> Option<bool> {
+    match value.text()? {
+        "on" | "true" => Some(true),
+        "off" | "false" => Some(false),
+        other => {
+            value.problem(format!("`{other}` is no switch"), "on or off");
+            None
+        }
+    }
+}
+
+fn service(value: Value, names: &Names) -> Option<Service> {
+    let known = ["name", "mode", "authorities", "instances", "fallback", "baseline_missing"];
+    let fields = value.fields(&known, &[])?;
+    let name = fields.need("name");
+    if let Some(name) = name
+        && name.text().is_some_and(|n| n.trim().is_empty())
+    {
+        name.problem("the name is empty", "the service's name in its registry");
+    }
+    let authorities = fields.list("authorities").into_iter().filter_map(values::address).collect();
+    let instances = fields.list("instances").into_iter().filter_map(|i| lanes::instance(i, names)).collect();
+    unique(fields.list("instances").into_iter().filter_map(|i| field_of(i, "address")));
+    let fallback = fields.get("fallback").and_then(|f| f.fields(&["noinstances", "noavailabled"], &[]));
+    let target = |case: &str| fallback.and_then(|f| f.get(case)).and_then(|v| lanes::target(v, names));
+    let missing = fields.get("baseline_missing").and_then(lanes::baseline_missing).unwrap_or_default();
+    Some(Service {
+        mode: fields.get("mode").and_then(mode),
+        authorities,
+        instances,
+        on_no_instances: target("noinstances"),
+        on_none_available: target("noavailabled"),
+        baseline_missing: missing,
+        line: name.map_or(value.line(), Value::line),
+        name: name?.text()?.to_string(),
+    })
+}
+
+/// A field of an item, for checks over all items; wrong types were told already.
+fn field_of<'a>(item: Value<'a>, name: &str) -> Option<Value<'a>> {
+    item.quiet_field(name).filter(|v| v.is_text())
+}
+
+fn unique<'a>(values: impl Iterator<Item = Value<'a>>) {
+    let mut seen: HashMap<&str, u32> = HashMap::new();
+    for value in values {
+        let Some(text) = value.node().scalar() else { continue };
+        if let Some(first) = seen.insert(text, value.line()) {
+            value.problem(format!("`{text}` stands in line {first} already"), "each one once");
+        }
+    }
+}
+
+fn unique_services(fields: Fields) {
+    let services = || fields.get("services").map(Value::quiet_items).unwrap_or_default();
+    unique(services().into_iter().filter_map(|s| field_of(s, "name")));
+    let mut all = Vec::new();
+    for service in services() {
+        if let Some(list) = service.quiet_field("authorities") {
+            all.extend(list.quiet_items().into_iter().filter(|a| a.is_text()));
+        }
+    }
+    unique(all.into_iter());
+}
