@@ -2,6 +2,7 @@
 
 use super::pattern::{Regex, wildcard};
 use crate::hash;
+use std::net::IpAddr;
 
 /// Where a value comes from. Names of headers are lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -126,6 +127,10 @@ pub enum Test {
     OneOf(Box<[Box<str>]>),
     /// A decimal number within, both ends included; what is no number is not within.
     Range(f64, f64),
+    /// A number whose remainder by the first is the second.
+    Remainder(f64, f64),
+    /// An IP address each of whose parts (four octets, or eight groups) is within, both ends included.
+    Address(Box<[(u16, u16)]>),
     /// Dubbo's wildcard.
     Wildcard(Box<str>),
     /// Dubbo's wildcard, with the pattern taken from another field: `host = $host`. Absent there: as an empty pattern.
@@ -172,6 +177,8 @@ impl Test {
             Test::NotEmpty => !value.is_empty(),
             Test::OneOf(words) => words.binary_search_by(|w| (**w).cmp(value)).is_ok(),
             Test::Range(from, to) => value.trim().parse::<f64>().is_ok_and(|n| n >= *from && n <= *to),
+            Test::Remainder(by, rest) => value.trim().parse::<f64>().is_ok_and(|n| n % by == *rest),
+            Test::Address(parts) => address_within(parts, value),
             Test::Wildcard(pattern) => wildcard(pattern, value),
             Test::PatternOf(field) => wildcard(other(field).unwrap_or(""), value),
             Test::Bucket { salt, from, to } => {
@@ -190,6 +197,38 @@ impl Test {
     }
 }
 
+fn address_within(parts: &[(u16, u16)], value: &str) -> bool {
+    let within = |part: u16, n: usize| parts.get(n).is_some_and(|(from, to)| (*from..=*to).contains(&part));
+    match value.parse::<IpAddr>() {
+        Ok(IpAddr::V4(a)) if parts.len() == 4 => (0..).zip(a.octets()).all(|(n, part)| within(part.into(), n)),
+        Ok(IpAddr::V6(a)) if parts.len() == 8 => (0..).zip(a.segments()).all(|(n, part)| within(part, n)),
+        _ => false,
+    }
+}
+
+fn show_address(parts: &[(u16, u16)], f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    let six = parts.len() == 8;
+    f.write_str("address ")?;
+    for (n, (from, to)) in parts.iter().enumerate() {
+        let point = if n == 0 {
+            ""
+        } else if six {
+            ":"
+        } else {
+            "."
+        };
+        match (from, to) {
+            (0, 0xFFFF) => write!(f, "{point}*")?,
+            (0, 255) if !six => write!(f, "{point}*")?,
+            (from, to) if six && from == to => write!(f, "{point}{from:x}")?,
+            (from, to) if six => write!(f, "{point}{from:x}-{to:x}")?,
+            (from, to) if from == to => write!(f, "{point}{from}")?,
+            (from, to) => write!(f, "{point}{from}-{to}")?,
+        }
+    }
+    Ok(())
+}
+
 impl std::fmt::Display for Test {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -205,6 +244,8 @@ impl std::fmt::Display for Test {
             Test::NotEmpty => f.write_str("is not empty"),
             Test::OneOf(words) => write!(f, "one of {}", words.join(", ")),
             Test::Range(from, to) => write!(f, "within {from} to {to}"),
+            Test::Remainder(by, rest) => write!(f, "modulo {by} is {rest}"),
+            Test::Address(parts) => show_address(parts, f),
             Test::Wildcard(w) => write!(f, "like {w}"),
             Test::PatternOf(field) => write!(f, "like the {field}"),
             Test::Bucket { salt, from, to } => write!(f, "in buckets {from}..{to} of salt `{salt}`"),
@@ -284,5 +325,19 @@ mod tests {
         let range = Test::Range(100.0, f64::INFINITY);
         assert!(range.holds(Some("100"), &none) && range.holds(Some("1e9"), &none));
         assert!(!range.holds(Some("99"), &none) && !range.holds(Some("x100"), &none) && !range.holds(Some(""), &none));
+    }
+
+    #[test]
+    fn addresses_are_compared_by_part() {
+        let none = |_: &Field| None;
+        let four = Test::Address([(10, 10), (0, 255), (0, 0), (1, 9)].into());
+        assert!(four.holds(Some("10.77.0.9"), &none) && !four.holds(Some("10.77.0.10"), &none));
+        assert!(!four.holds(Some("10.77.0.9:80"), &none) && !four.holds(Some("::1"), &none));
+        assert_eq!(four.to_string(), "address 10.*.0.1-9");
+        let six = Test::Address(vec![(0, 0); 7].into_iter().chain([(1, 0xFF)]).collect());
+        assert!(six.holds(Some("::1"), &none) && six.holds(Some("0:0:0:0:0:0:0:ff"), &none));
+        assert!(!six.holds(Some("::100"), &none) && !six.holds(Some("0.0.0.1"), &none));
+        let odd = Test::Remainder(2.0, 1.0);
+        assert!(odd.holds(Some("7"), &none) && !odd.holds(Some("8"), &none) && !odd.holds(Some("x"), &none));
     }
 }

@@ -149,12 +149,15 @@ pub fn decide<'p, F: Facts + ?Sized, C: Choose, W: Watch>(
     choose: &mut C,
     watch: &mut W,
 ) -> Decision<'p> {
-    let mut walk = Walk { plan, facts, choose, watch, made: Vec::new(), case: Case::Own, by: None };
+    let mut walk = Walk { plan, facts, choose, watch, made: Vec::new(), case: Case::Own, by: None, reset: false };
     let mut set = EVERYTHING;
     for at in 0..plan.chain.stages.len() {
         match walk.stage(at, set) {
             Some(left) => set = left,
             None => return walk.failed(),
+        }
+        if walk.reset {
+            break;
         }
     }
     if walk.set(set).usable.is_empty() {
@@ -179,6 +182,8 @@ struct Walk<'p, 'f, F: ?Sized, C, W> {
     made: Vec<Set>,
     case: Case,
     by: Option<(&'p Stage, &'p Route, &'p Destination)>,
+    /// No further stage is asked.
+    reset: bool,
 }
 
 impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
@@ -222,6 +227,11 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
                     self.by = written.destinations.first().map(|d| (&*stage.rules, written, d));
                     return None;
                 }
+                IfNothing::Reset => {
+                    self.reset = true;
+                    left = Some(EVERYTHING);
+                    break;
+                }
                 IfNothing::Keep | IfNothing::OtherThenKeep => {
                     left = Some(set);
                     break;
@@ -262,7 +272,8 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
         if found.is_some() || route.if_nothing != IfNothing::OtherThenKeep {
             return found;
         }
-        (0..route.destinations.len()).find_map(|n| self.follow(route, compiled, n, set, true))
+        let (behind, all) = (drawn.map_or(0, |n| n + 1), route.destinations.len());
+        (behind..all).chain(0..behind).find_map(|n| self.follow(route, compiled, n, set, true))
     }
 
     fn draw(&mut self, route: &'p Route, weights: &mut dyn Iterator<Item = u32>, bucket: Option<u16>) -> Option<usize> {
@@ -309,7 +320,10 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
             let destination = &route.destinations[at];
             let selected = self.select(compiled.selectors[at], set);
             let (instances, usable) = self.size(selected);
+            let enough = destination.least == 0
+                || u64::from(usable) * 1_000_000 >= u64::from(self.size(set).1) * u64::from(destination.least);
             let (found, case) = match (usable, instances) {
+                (1.., _) if !enough => (Found::NoInstances, Case::NoInstances),
                 (1.., _) => (Found::Usable, Case::Own),
                 (_, 0) => (Found::NoInstances, Case::NoInstances),
                 _ => (Found::NoneAvailable, Case::NoneAvailable),

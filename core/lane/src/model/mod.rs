@@ -171,8 +171,11 @@ pub enum IfNothing {
     Keep,
     /// The next route of the stage that holds.
     Next,
-    /// The first other destination that has something usable (weight or not), else as it was before this stage.
+    /// The next other destination, then the ones before it, that has something usable (weight or not); else the set
+    /// stays as it was before this stage.
     OtherThenKeep,
+    /// The set is what the list has, and no further stage is asked.
+    Reset,
 }
 
 /// A weighted destination.
@@ -186,6 +189,8 @@ pub struct Destination {
     pub weight: u32,
     /// `[noinstances, noavailabled]`: the position of the destination, in the same route, to go on with.
     pub fallback: [Option<u16>; 2],
+    /// With less than this share of the usable instances of the set before, it counts as one without instances.
+    pub least: Share,
     /// What is done with the calls that go there.
     pub policy: Policy,
     /// Line in the rule text.
@@ -296,7 +301,15 @@ pub struct Outliers {
 impl Destination {
     /// A destination without fallback and policy.
     pub fn new(name: &str, select: Selector, weight: u32, line: u32) -> Destination {
-        Destination { name: name.into(), select, weight, fallback: [None; 2], policy: Policy::default(), line }
+        Destination {
+            name: name.into(),
+            select,
+            weight,
+            fallback: [None; 2],
+            least: 0,
+            policy: Policy::default(),
+            line,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::model::Model;
 
 pub mod asm;
 pub mod dubbo_affinity;
+mod dubbo_common;
 pub mod dubbo_condition;
 pub mod dubbo_mesh;
 pub mod dubbo_tag;
