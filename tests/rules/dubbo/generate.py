@@ -85,6 +85,10 @@ class Generator:
             request["attachments"]["user"] = self.one(("u1", "u2", "vip-7", ""))
         if self.often(30):
             request["attachments"]["level"] = str(self.random.randint(0, 150))
+        if self.often(5):
+            request["attachments"]["user.id-1"] = "u1"
+        if dialect == "dubbo-mesh":
+            request["headers"] = {"x-user": "u1"} if self.often(50) else {}
         if dialect == "dubbo-tag":
             if self.often(75):
                 request["tag"] = self.one(TAGS if self.often(85) else (*LEVELS, "nobody"))
@@ -104,7 +108,7 @@ class Generator:
             spec["configVersion"] = version
         if self.often(70):
             spec["scope"] = self.one(("service", "application"))
-        spec["key"] = "provider"
+        spec["key"] = "demo.Greeting"
         spec["force"] = self.often(40)
         spec["enabled"] = not self.often(5)
         if self.often(30):
@@ -125,7 +129,9 @@ class Generator:
         self.random.shuffle(names)
         for name in names[: self.random.randint(0, 3)]:
             tag = {"name": name}
-            if version == "v3.0" and self.often(60):
+            if self.often(3):
+                pass  # a tag of those that are registered with it
+            elif version == "v3.0" and self.often(60):
                 tag["match"] = [self.param() for _ in range(self.random.randint(1, 2))]
                 if self.often(10):
                     tag["addresses"] = [self.address()]
@@ -211,7 +217,7 @@ class Generator:
         if kind == 3:
             return self.term(f"arguments[{self.random.randrange(3)}]", ("a", "a*", "b", "true", "~100", "7", "10~120"))
         if kind in (4, 5):
-            return self.term(f"attachments[{self.one(('user', 'level', 'nothing'))}]",
+            return self.term(f"attachments[{self.one(('user', 'level', 'nothing') if self.often(95) else ('user.id-1',))}]",
                              ("u1", "u*", "vip-*", "1~100", "50~", "~70", "*"))
         if kind == 6:
             return self.term("host", ("10.9.9.9", "10.9.*", "10.0.0.1"))
@@ -253,7 +259,7 @@ class Generator:
         return {"match": match, "route": [self.destination(names, 0) for _ in range(self.one((1, 1, 2, 2, 3)))]}
 
     def destination(self, names, depth):
-        destination = {"host": "provider", "subset": self.one((*names, "nobody"))}
+        destination = {"host": "provider", "subset": "nobody" if self.often(1) else self.one(names)}
         if depth < 2 and self.often(35):
             destination["fallback"] = self.destination(names, depth + 1)
         made = {"destination": destination}
@@ -276,7 +282,7 @@ class Generator:
         if self.often(40):
             made["attachments"] = {"dubboContext": {self.one(("user", "level")): self.text_match(("u1", "vip-7"))}}
         if self.often(5):
-            made["headers"] = {"x-user": {"exact": "u1"}}
+            made["headers"] = {"x-user": {"exact": self.one(("u1", "u2"))}}
         return made
 
     def argument_match(self):

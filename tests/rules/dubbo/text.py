@@ -47,7 +47,7 @@ def mesh(spec):
     if spec["services"]:
         route["services"] = spec["services"]
     service = {"apiVersion": "service.dubbo.apache.org/v1alpha1", "kind": "VirtualService",
-               "metadata": {"name": "provider"}, "spec": {"hosts": ["provider"], "dubbo": [route]}}
+               "metadata": {"name": "provider"}, "spec": {"hosts": ["demo.Greeting"], "dubbo": [route]}}
     return f"{block(rule)}---\n{block(service)}"
 
 
