@@ -50,7 +50,7 @@ class Asker:
 
     def differ(self, case, ours, theirs):
         """Why the answers are not the same; empty when they are."""
-        if "error" in ours:
+        if ours.get("error"):
             return "" if theirs.get("rule") == "none" else f"ours refuses: {ours['error']}"
         if theirs.get("error"):
             return f"theirs ends with {theirs['error']}"
@@ -63,14 +63,21 @@ class Asker:
 
     def explained(self, case, ours):
         """The documented differences that explain a disagreement."""
-        if "error" in ours:
+        if ours.get("error"):
             return ["refused-here"] if any(text in ours["error"] for text in REFUSED) else None
         agree = lambda repaired: not self.differ(repaired, ours, self.ask_theirs([repaired])[0])
         return differences.recognised(case, self.flavor, agree)
 
-    def unexplained(self, case):
+    def unexplained(self, case, why):
+        """Whether a smaller case still differs in the same manner and nothing explains it."""
         ours, theirs = self.ours([case])[0], self.ask_theirs([case])[0]
-        return self.differ(case, ours, theirs) and not self.explained(case, ours)
+        now = self.differ(case, ours, theirs)
+        return now and manner(now) == manner(why) and not self.explained(case, ours)
+
+
+def manner(why):
+    """`theirs ends with x.IndexOutOfBoundsException`, `ours refuses`, or that the shares differ."""
+    return why.split(":")[0] if " " in why.split(":")[0] else "shares"
 
 
 # What is refused here and read there, with the reason in docs/dialects.md.
@@ -112,12 +119,12 @@ def smaller(case):
             yield made
 
 
-def shrink(case, unexplained, rounds=200):
+def shrink(case, why, unexplained, rounds=200):
     """Takes parts away as long as the disagreement stays."""
     for _ in range(rounds):
         for candidate in smaller(case):
             try:
-                if unexplained(candidate):
+                if unexplained(candidate, why):
                     case = candidate
                     break
             except (KeyError, TypeError, IndexError, AttributeError):
@@ -171,7 +178,7 @@ def main():
 
 
 def show(case, why, asker):
-    small = shrink(case, asker.unexplained)
+    small = shrink(case, why, asker.unexplained)
     print(f"--- {case['id']}: {why}\n{line(small)}\n{json.dumps(small)}")
     print(json.loads(line(small))["rules"])
     print("ours  ", json.dumps(asker.ours([small])[0]), "\ntheirs", json.dumps(asker.ask_theirs([small])[0]), flush=True)

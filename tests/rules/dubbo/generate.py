@@ -91,7 +91,9 @@ class Generator:
             request["headers"] = {"x-user": "u1"} if self.often(50) else {}
         if dialect == "dubbo-tag":
             if self.often(75):
-                request["tag"] = self.one(TAGS if self.often(85) else (*LEVELS, "nobody"))
+                request["tag"] = self.one(TAGS if self.often(90) else ("nobody",))
+            elif self.often(60):
+                request["attachments"]["dubbo.tag"] = self.one((*LEVELS, "gray"))
             if self.often(20):
                 request["attachments"]["dubbo.force.tag"] = self.one(("true", "false", "TRUE"))
         return request

@@ -9,6 +9,8 @@ def line(case, settings=None):
     asked["rules"] = rules(case["dialect"], case["spec"])
     if settings:
         asked["settings"] = settings
+        # To us no rule is our own default policy; to Dubbo it is what a rule is that is switched off.
+        asked["rules"] = asked["rules"] or "enabled: false\n"
     return json.dumps(asked, ensure_ascii=False)
 
 

@@ -91,6 +91,7 @@ impl Watch for Recorder {
                     IfNothing::Keep => "the instances stay as they were",
                     IfNothing::Next => "the next route is asked",
                     IfNothing::OtherThenKeep => "no other destination serves; the instances stay as they were",
+                    IfNothing::Reset => "the instances are what the list has, and no further stage is asked",
                 };
                 self.add(2, "nothing", 0, format!("nothing usable: {then}"));
             }

@@ -80,7 +80,11 @@ impl Rule {
             condition.problem("the condition is empty", "what is asked => which instances");
             return None;
         }
-        let when = if matches!(when, "" | "true") { Condition::ALWAYS } else { terms(condition, when, Side::Request)? };
+        let when = if matches!(when, "" | "true") {
+            Condition::ALWAYS
+        } else {
+            terms(condition, when, Side::Request, self.flavor)?
+        };
         let line = condition.line();
         if matches!(then, "" | "false") {
             let none = Destination::new("none", Selector::Nothing, 1, line);
@@ -88,7 +92,7 @@ impl Rule {
             let if_nothing = if self.flavor == Flavor::Go { self.if_nothing() } else { IfNothing::Fail };
             return Some(self.stage(condition, when, vec![none], if_nothing));
         }
-        let chosen = Selector::Where(terms(condition, then, Side::Instance)?);
+        let chosen = Selector::Where(terms(condition, then, Side::Instance, self.flavor)?);
         Some(self.stage(condition, when, vec![Destination::new(then, chosen, 1, line)], self.if_nothing()))
     }
 
@@ -100,13 +104,17 @@ impl Rule {
         let when = match fields.get("from") {
             Some(from) => match from.fields(&["match"], &[])?.text("match").map(str::trim).unwrap_or("") {
                 "" | "true" => Condition::ALWAYS,
-                text => terms(from, &unprefixed(text), Side::Request)?,
+                text => terms(from, &unprefixed(text), Side::Request, self.flavor)?,
             },
             None => Condition::ALWAYS,
         };
         let mut destinations = Vec::new();
         for to in fields.list("to") {
             destinations.push(self.destination(to)?);
+        }
+        if destinations.is_empty() && when == Condition::ALWAYS && self.flavor == Flavor::Go {
+            condition.note("dubbo-go leaves out a condition that asks nothing and sends nowhere");
+            return None;
         }
         if destinations.is_empty() {
             let none = Destination::new("none", Selector::Nothing, 1, condition.line());
@@ -125,7 +133,7 @@ impl Rule {
         let chosen = match text {
             "" => Selector::All,
             "false" => Selector::Nothing,
-            text => Selector::Where(terms(to, &unprefixed(text), Side::Instance)?),
+            text => Selector::Where(terms(to, &unprefixed(text), Side::Instance, self.flavor)?),
         };
         Some(Destination::new(text, chosen, weight, to.line()))
     }
@@ -151,7 +159,7 @@ struct Term<'t> {
 }
 
 /// `key=a,b & other!=c*`.
-fn terms(at: Value<'_>, text: &str, side: Side) -> Option<Condition> {
+fn terms(at: Value<'_>, text: &str, side: Side, flavor: Flavor) -> Option<Condition> {
     let wrong = |message: String| {
         at.problem(message, "key=value & key=value,value & key!=value");
         None
@@ -187,12 +195,12 @@ fn terms(at: Value<'_>, text: &str, side: Side) -> Option<Condition> {
             None => {}
         }
     }
-    let conditions = terms.iter().map(|term| asked(at, term, side)).collect::<Option<Vec<_>>>()?;
+    let conditions = terms.iter().map(|term| asked(at, term, side, flavor)).collect::<Option<Vec<_>>>()?;
     Some(Condition::All(conditions))
 }
 
 /// A key that is not there fulfils nothing, `!=` neither.
-fn asked(at: Value<'_>, term: &Term, side: Side) -> Option<Condition> {
+fn asked(at: Value<'_>, term: &Term, side: Side, flavor: Flavor) -> Option<Condition> {
     if term.matches.is_empty() && term.mismatches.is_empty() {
         at.problem(format!("`{}` has no value", term.key), format!("{}=value", term.key));
         return None;
@@ -205,7 +213,9 @@ fn asked(at: Value<'_>, term: &Term, side: Side) -> Option<Condition> {
         let tests = words.iter().map(|word| Some(Condition::is(field.clone(), pattern(at, word, side)?)));
         tests.collect::<Option<Vec<_>>>().map(Condition::Any)
     };
-    let mut parts = vec![Condition::is(field.clone(), Test::Present)];
+    // To dubbo-go an empty value is one that is not there.
+    let there = if flavor == Flavor::Go { Test::NotEmpty } else { Test::Present };
+    let mut parts = vec![Condition::is(field.clone(), there)];
     if !term.mismatches.is_empty() {
         parts.push(Condition::Not(Box::new(any(&term.mismatches)?)));
     }

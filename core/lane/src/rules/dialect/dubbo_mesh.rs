@@ -256,7 +256,8 @@ fn argument_match(argument: Value<'_>, all: &mut Vec<Condition>) -> Option<()> {
         argument.problem("nothing is asked of the argument", "str_value, num_value or bool_value");
         return None;
     };
-    all.push(condition);
+    // An argument that is not there is not an empty one.
+    all.extend([Condition::is(Field::Argument(index), Test::Present), condition]);
     Some(())
 }
 

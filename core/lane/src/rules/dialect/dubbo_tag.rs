@@ -33,8 +33,9 @@ struct Named {
     name: Box<str>,
     /// Which instances it has.
     members: Condition,
-    /// By address: the tag is there even when no instance is.
     by_address: bool,
+    /// The rule alone says which they are: the tag is there even when no instance is.
+    alone: bool,
     line: u32,
 }
 
@@ -57,7 +58,7 @@ fn one(document: Value<'_>, flavor: Flavor) -> Option<Service> {
         named.clear();
     }
     let line = document.line();
-    let stage = Build { named: &named, force: head.force && head.enabled, flavor, line }.stage();
+    let stage = Build { named: &named, force: head.force && !named.is_empty(), flavor, line }.stage();
     Some(head.service(vec![stage]))
 }
 
@@ -76,7 +77,7 @@ fn member(tag: Value<'_>, head: &Head<'_>, flavor: Flavor) -> Option<Named> {
         (read.into_iter().collect(), params.into_iter().collect());
     let (addresses, params) = (addresses?, params?);
     let matched = fields.get("match").is_some();
-    if matched && !head.version.starts_with("v3.0") {
+    if matched && !head.version.starts_with("v3.0") && flavor == Flavor::Java {
         tag.problem("`match` is read with configVersion v3.0 alone", "configVersion: v3.0");
     }
     let by_address = match flavor {
@@ -87,7 +88,8 @@ fn member(tag: Value<'_>, head: &Head<'_>, flavor: Flavor) -> Option<Named> {
         let (read, left) = if by_address { ("addresses", "match") } else { ("match", "addresses") };
         tag.note(format!("a tag has one of the two: `{read}` is read, `{left}` is not"));
     }
-    let members = match (by_address, matched && (flavor == Flavor::Java || !params.is_empty())) {
+    let has_params = !params.is_empty();
+    let members = match (by_address, matched && (flavor == Flavor::Java || has_params)) {
         (true, _) => Condition::Any(addresses),
         (false, true) => Condition::All(params),
         (false, false) => {
@@ -95,7 +97,9 @@ fn member(tag: Value<'_>, head: &Head<'_>, flavor: Flavor) -> Option<Named> {
             Condition::Any(Vec::new())
         }
     };
-    Some(Named { name: name.into(), members, by_address, line: tag.line() })
+    // To dubbo-java a tag by parameters that no instance has is not there.
+    let alone = by_address || (flavor == Flavor::Go && has_params);
+    Some(Named { name: name.into(), members, by_address, alone, line: tag.line() })
 }
 
 /// `{key: region, value: {exact: hangzhou}}`.
@@ -115,9 +119,7 @@ struct Build<'n> {
 impl Build<'_> {
     fn stage(&self) -> Stage {
         let mut routes = Vec::new();
-        if self.flavor == Flavor::Java {
-            self.levels(&mut routes);
-        }
+        self.levels(&mut routes);
         for tag in self.named.iter().filter(|tag| !tag.name.contains(LEVEL)) {
             let when = Condition::is(Field::Tag, Test::Exact(tag.name.clone()));
             self.tagged(&mut routes, when, tag, Selector::TagOfRequest);
@@ -143,8 +145,12 @@ impl Build<'_> {
             if tag.name.contains(LEVEL) {
                 routes.push(self.forced_route(forced, tag, own.clone()));
             }
-            let unforced = Condition::Not(Box::new(self.forced()));
-            let when = Condition::All(vec![several.clone(), Condition::Any(vec![exact, below]), unforced]);
+            // To dubbo-go it is a name like any other.
+            let asked = match self.flavor {
+                Flavor::Java => Condition::Any(vec![exact, below]),
+                Flavor::Go => exact,
+            };
+            let when = Condition::All(vec![several.clone(), asked, Condition::Not(Box::new(self.forced()))]);
             routes.push(self.unforced_route(when, tag, own.clone()));
         }
         self.registered(routes, several, own);
@@ -159,7 +165,7 @@ impl Build<'_> {
     /// The request forces: the tag's instances or none.
     fn forced_route(&self, when: Condition, tag: &Named, own: Selector) -> Route {
         let mut destinations = self.members(tag);
-        if !tag.by_address {
+        if !tag.alone {
             destinations.push(Destination::new("registered", own, 0, tag.line));
         }
         self.route(&tag.name, when, destinations)
@@ -168,14 +174,14 @@ impl Build<'_> {
     fn unforced_route(&self, when: Condition, tag: &Named, own: Selector) -> Route {
         // A parameter of an URL that no instance has leaves no such tag: the next shorter level is asked.
         let (mut destinations, mut last) = (self.members(tag), tag);
-        while let Some(shorter) = self.shorter(last).filter(|_| !last.by_address) {
+        while let Some(shorter) = self.shorter(last).filter(|_| !last.alone && self.flavor == Flavor::Java) {
             destinations.extend(self.members(shorter));
             last = shorter;
         }
-        if !last.by_address {
+        if !last.alone {
             destinations.push(Destination::new("registered", own, 0, tag.line));
         }
-        let stays = self.force && (last.by_address || self.flavor == Flavor::Go);
+        let stays = self.force && (last.alone || self.flavor == Flavor::Go);
         if !stays {
             let excluded = (self.flavor == Flavor::Go).then_some(tag);
             destinations.push(Destination::new("baseline", self.baseline(excluded), 0, tag.line));
