@@ -12,7 +12,7 @@ DIST := dist
 # Each suite prints its name and how long it took.
 suite = @echo "== $(1)"; start=$$SECONDS; { $(2); } || exit 1; echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help tools build test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint
+.PHONY: help tools build test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint interop interop-tests
 
 help:
 	@sed -n '1,5s/^# //p' Makefile
@@ -55,6 +55,16 @@ java-tests: build
 	$(call suite,java: Spring Boot and HTTP clients,python3 bindings-java/it/spring/run.py --boot 35 --jdk 17 --clients new --nacos none)
 	$(call suite,java: Dubbo,python3 bindings-java/it/dubbo/run.py --bed 33-tri)
 
+# gRPC's interop server and client on our transport, with gRPC's own flags.
+interop:
+	@mkdir -p $(DIST)
+	$(call suite,build: interop,$(CARGO) build --quiet --release -p trilane-interop \
+		&& cp -f target/release/interop-server target/release/interop-client $(DIST)/)
+
+# The same cases against grpc-go, both ways, and h2spec; debug programs are enough.
+interop-tests:
+	$(call suite,interop,$(CARGO) build --quiet -p trilane-interop && python3 tests/interop/run.py --bin target/debug)
+
 go-tests: build
 	$(call suite,go,bindings-go/test.sh)
 
@@ -71,10 +81,11 @@ vectors: build
 	echo "vectors: rust=$$rust java=$${java:-skipped} go=$$go"; \
 	[ "$$rust" = "$$go" ] && [ "$${java:-$$rust}" = "$$rust" ] || { echo "the counts differ"; exit 1; }
 
-test: tools build lint rust-tests vectors java-tests go-tests demo-tests
+test: tools build lint rust-tests vectors java-tests go-tests interop-tests demo-tests
 
 # Versions x JDKs, every bed, a real Nacos, every class of the JDK and of the jars at hand through the class editor.
-test-all: test
+test-all: test interop
+	$(call suite,interop: grpc-java as well,python3 tests/interop/run.py --java)
 	$(call suite,java: Spring$(comma) all versions,python3 bindings-java/it/spring/run.py)
 	$(call suite,java: Dubbo$(comma) all versions,python3 bindings-java/it/dubbo/run.py)
 	$(call suite,class editor: stress,$(CARGO) run --quiet --release -p trilane-classedit --example stress -- $$HOME/.m2)

@@ -6,7 +6,9 @@ use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
+use std::future::Future;
 use std::io::IoSlice;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use trilane_wire::{Code, Headers, Status, frame};
 
@@ -172,11 +174,6 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    #[allow(dead_code, reason = "the client comes next")]
-    pub fn new(stream: SendStream<Piece>) -> Self {
-        Self { stream }
-    }
-
     /// Ready when the stream may take another message: its queue is not over the limit and the peer's window is
     /// not empty.
     pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
@@ -201,12 +198,6 @@ impl Sender {
     /// Queues trailers, which end this half.
     pub fn trailers(&mut self, map: HeaderMap) -> Result<(), Broken> {
         self.stream.send_trailers(map).map_err(|e| Broken::from_h2(&e))
-    }
-
-    #[allow(dead_code, reason = "the client comes next")]
-    /// Resets the stream with CANCEL.
-    pub fn cancel(&mut self) {
-        self.stream.send_reset(Reason::CANCEL);
     }
 
     /// Ready when the peer has reset the stream, or the connection is gone.
@@ -330,4 +321,61 @@ pub(crate) fn server(limits: &Limits) -> h2::server::Builder {
         .max_local_error_reset_streams(Some(limits.max_error_resets))
         .data_frame_budget(limits.small_frame_budget);
     builder
+}
+
+/// The engine's client side with these limits.
+pub(crate) fn client(limits: &Limits) -> h2::client::Builder {
+    let mut builder = h2::client::Builder::new();
+    builder
+        .initial_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_header_list_size(limits.max_header_list_size)
+        .max_send_buffer_size(limits.send_buffer)
+        .max_local_error_reset_streams(Some(limits.max_error_resets))
+        .data_frame_budget(limits.small_frame_budget)
+        .enable_push(false);
+    builder
+}
+
+/// Opens streams on one client connection.
+#[derive(Clone)]
+pub(crate) struct Requests {
+    handle: h2::client::SendRequest<Piece>,
+}
+
+impl Requests {
+    pub fn new(handle: h2::client::SendRequest<Piece>) -> Self {
+        Self { handle }
+    }
+
+    /// Whether the connection takes new streams: no GOAWAY came and nothing broke.
+    pub fn alive(&mut self, cx: &mut Context<'_>) -> bool {
+        !matches!(self.handle.poll_ready(cx), Poll::Ready(Err(_)))
+    }
+
+    /// How many streams the peer allows.
+    pub fn most(&self) -> usize {
+        self.handle.current_max_send_streams()
+    }
+
+    /// Opens a stream. Above the peer's limit it waits its turn inside the engine.
+    pub fn open(&mut self, head: Request<()>) -> Result<(Answer, Sender), Broken> {
+        let (future, stream) = self.handle.send_request(head, false).map_err(|e| Broken::from_h2(&e))?;
+        Ok((Answer { future }, Sender { stream }))
+    }
+}
+
+/// The answer to an opened stream.
+pub(crate) struct Answer {
+    future: h2::client::ResponseFuture,
+}
+
+impl Answer {
+    /// HTTP status, headers, body, and whether the headers are all there is.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(u16, Head, Body, bool), Broken>> {
+        let response = ready!(Pin::new(&mut self.future).poll(cx)).map_err(|e| Broken::from_h2(&e))?;
+        let (parts, body) = response.into_parts();
+        let last = body.is_end_stream();
+        Poll::Ready(Ok((parts.status.as_u16(), Head::new(parts.headers), Body::new(body), last)))
+    }
 }

@@ -8,13 +8,16 @@
 
 #![deny(unsafe_code)]
 
+pub mod client;
 mod gzip;
 mod http2;
 mod io;
+mod keepalive;
 mod limits;
 pub mod server;
 mod socket;
 
+pub use client::{Channel, ClientCall, Outcome, Request, Retry};
 pub use http2::Head;
 pub use io::Io;
 pub use limits::Limits;

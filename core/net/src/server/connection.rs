@@ -4,10 +4,11 @@ use super::router::Handler;
 use super::unary::Unary;
 use super::{Hosted, Peer, Stop, stream};
 use crate::http2::{self, Opened, Piece};
+use crate::keepalive::Keepalive;
 use crate::socket::Socket;
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use h2::{Ping, PingPong, Reason};
+use h2::Reason;
 use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, TcpListener};
 use std::pin::{Pin, pin};
@@ -19,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use trilane_wire::content_type::{Kind, kind};
 use trilane_wire::{Code, Status};
 
@@ -109,7 +110,7 @@ where
         hosted.stats.broken.fetch_add(1, Ordering::Relaxed);
         return;
     };
-    let keepalive = h2.ping_pong().map(|p| Keepalive::new(p, limits.keepalive_time, limits.keepalive_timeout));
+    let keepalive = h2.ping_pong().map(|p| Keepalive::new(p, limits.keepalive_time, limits.keepalive_timeout, None));
     let age = (!limits.max_connection_age.is_zero()).then(|| Box::pin(tokio::time::sleep(limits.max_connection_age)));
     let shared = Arc::new(Shared { hosted, peer, gathered: AtomicUsize::new(0) });
     let mut connection =
@@ -256,38 +257,4 @@ fn readable(opened: &Opened) -> Result<(), Status> {
         ));
     }
     Ok(())
-}
-
-/// Sends PINGs and notices when nobody answers.
-pub(crate) struct Keepalive {
-    ping_pong: PingPong,
-    timer: Pin<Box<Sleep>>,
-    waiting: bool,
-    every: Duration,
-    patience: Duration,
-}
-
-impl Keepalive {
-    pub fn new(ping_pong: PingPong, every: Duration, patience: Duration) -> Self {
-        Self { ping_pong, timer: Box::pin(tokio::time::sleep(every)), waiting: false, every, patience }
-    }
-
-    /// Ready when the peer is dead.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            if self.waiting && self.ping_pong.poll_pong(cx).is_ready() {
-                self.waiting = false;
-                self.timer.as_mut().reset(Instant::now() + self.every);
-            }
-            if self.timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if self.waiting {
-                return Poll::Ready(());
-            }
-            self.waiting = self.ping_pong.send_ping(Ping::opaque()).is_ok();
-            let next = if self.waiting { self.patience } else { self.every };
-            self.timer.as_mut().reset(Instant::now() + next);
-        }
-    }
 }

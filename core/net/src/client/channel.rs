@@ -1,0 +1,249 @@
+//! A channel: the targets of one service, their connections, the calls on them. All of it lives on one I/O thread.
+
+use super::call::{self, ClientCall, Exchange};
+use super::pool::{Picker, Pool};
+use super::retry::{Budget, Retry};
+use super::{Outcome, Request, unary};
+use crate::{Io, Limits};
+use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::task::AtomicWaker;
+use http::HeaderMap;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, TE, USER_AGENT};
+use http::uri::{Authority, Scheme};
+use parking_lot::Mutex;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use trilane_wire::{Code, Status};
+
+/// What runs before a call leaves: it may change the metadata, or end the call.
+pub type Interceptor = dyn Fn(&mut Request) -> Result<(), Status> + Send + Sync;
+
+/// Collects what a channel is to be.
+pub struct ChannelBuilder {
+    targets: Vec<String>,
+    authority: Option<String>,
+    limits: Limits,
+    retry: Retry,
+    connections: usize,
+    picker: Option<Arc<Picker>>,
+    interceptors: Vec<Box<Interceptor>>,
+}
+
+impl ChannelBuilder {
+    /// What `:authority` says instead of the first target.
+    pub fn authority(mut self, authority: &str) -> Self {
+        self.authority = Some(authority.to_string());
+        self
+    }
+
+    /// With these limits instead of the default ones.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How idempotent calls are sent again.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// How many connections to one target at most; another is opened when the peer allows no more streams.
+    pub fn connections(mut self, most: usize) -> Self {
+        self.connections = most.max(1);
+        self
+    }
+
+    /// Chooses a target for each call; without it, targets take turns.
+    pub fn picker(mut self, picker: Arc<Picker>) -> Self {
+        self.picker = Some(picker);
+        self
+    }
+
+    /// Runs before every call, in the order of adding.
+    pub fn interceptor<F: Fn(&mut Request) -> Result<(), Status> + Send + Sync + 'static>(mut self, f: F) -> Self {
+        self.interceptors.push(Box::new(f));
+        self
+    }
+
+    /// Makes the channel on one thread of `io`. Connects when the first call comes.
+    pub fn open(self, io: &Arc<Io>) -> io::Result<Channel> {
+        let bad = |what: String| io::Error::new(io::ErrorKind::InvalidInput, what);
+        let first = self.targets.first().ok_or_else(|| bad("a channel needs at least one target".into()))?;
+        let authority = self.authority.as_ref().unwrap_or(first).clone();
+        let authority = Authority::from_maybe_shared(Bytes::from(authority.clone()))
+            .map_err(|e| bad(format!("{authority} is no authority (host:port): {e}")))?;
+        let runtime = io.pick().clone();
+        let inner = Arc::new(Inner {
+            pool: Pool::new(self.targets, self.limits.clone(), self.connections, self.picker, runtime.clone()),
+            authority,
+            scheme: Scheme::HTTP,
+            base: base_headers(),
+            budget: Budget::new(&self.retry),
+            retry: self.retry,
+            limits: self.limits,
+            interceptors: self.interceptors,
+            jobs: Mutex::default(),
+            waker: AtomicWaker::new(),
+            closed: AtomicBool::new(false),
+        });
+        runtime.spawn(run(inner.clone()));
+        Ok(Channel { owner: Arc::new(Owner { inner, _io: io.clone() }) })
+    }
+}
+
+fn base_headers() -> HeaderMap {
+    let mut base = HeaderMap::with_capacity(8);
+    base.insert(TE, HeaderValue::from_static("trailers"));
+    base.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    base.insert(USER_AGENT, HeaderValue::from_static(concat!("trilane/", env!("CARGO_PKG_VERSION"))));
+    base.insert(HeaderName::from_static("grpc-accept-encoding"), HeaderValue::from_static("gzip"));
+    base
+}
+
+/// Calls of one service. Cheap to clone; any thread may use it, with or without a runtime. When the last clone is
+/// dropped, running calls end by themselves and the connections close.
+#[derive(Clone)]
+pub struct Channel {
+    owner: Arc<Owner>,
+}
+
+struct Owner {
+    inner: Arc<Inner>,
+    _io: Arc<Io>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.inner.closed.store(true, Ordering::Release);
+        self.inner.waker.wake();
+    }
+}
+
+impl Channel {
+    /// A channel to `host:port`.
+    pub fn builder(target: &str) -> ChannelBuilder {
+        Self::to_all([target])
+    }
+
+    /// A channel to several `host:port` of the same service.
+    pub fn to_all<T: Into<String>>(targets: impl IntoIterator<Item = T>) -> ChannelBuilder {
+        ChannelBuilder {
+            targets: targets.into_iter().map(Into::into).collect(),
+            authority: None,
+            // grpc-go's servers end connections with more PINGs than one in five minutes.
+            limits: Limits { keepalive_time: Duration::from_secs(330), ..Limits::default() },
+            retry: Retry::default(),
+            connections: 4,
+            picker: None,
+            interceptors: Vec::new(),
+        }
+    }
+
+    /// Replaces the targets; connections to those that stay are kept, running calls go on.
+    pub fn set_targets(&self, targets: Vec<String>) {
+        self.owner.inner.pool.set_targets(targets);
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.owner.inner.limits
+    }
+
+    /// One message there, one back. Dropping the future cancels the call.
+    pub fn unary(&self, request: Request, message: Bytes) -> impl Future<Output = Outcome> + Send + use<> {
+        let (done, outcome) = oneshot::channel();
+        self.owner.inner.submit(Job::Unary(request, message, done));
+        async move {
+            let lost = || Outcome::failed(Status::new(Code::Unavailable, "the I/O thread has ended"));
+            outcome.await.unwrap_or_else(|_| lost())
+        }
+    }
+
+    /// Starts a call whose messages come and go one by one.
+    pub fn stream(&self, request: Request) -> ClientCall {
+        let exchange = Arc::new(Exchange::new(self.owner.inner.limits.send_buffer, request.compress));
+        self.owner.inner.submit(Job::Stream(request, exchange.clone()));
+        ClientCall::new(exchange)
+    }
+}
+
+enum Job {
+    Unary(Request, Bytes, oneshot::Sender<Outcome>),
+    Stream(Request, Arc<Exchange>),
+}
+
+/// What the calls of one channel share.
+pub(crate) struct Inner {
+    pub pool: Pool,
+    pub authority: Authority,
+    pub scheme: Scheme,
+    pub base: HeaderMap,
+    pub retry: Retry,
+    pub budget: Budget,
+    pub limits: Limits,
+    interceptors: Vec<Box<Interceptor>>,
+    jobs: Mutex<Vec<Job>>,
+    waker: AtomicWaker,
+    closed: AtomicBool,
+}
+
+impl Inner {
+    fn submit(&self, job: Job) {
+        let first = {
+            let mut jobs = self.jobs.lock();
+            jobs.push(job);
+            jobs.len() == 1
+        };
+        // Who found the list empty wakes; the thread takes all that is there.
+        if first {
+            self.waker.wake();
+        }
+    }
+
+    pub fn intercept(&self, request: &mut Request) -> Result<(), Status> {
+        let run = std::panic::AssertUnwindSafe(|| self.interceptors.iter().try_for_each(|i| i(request)));
+        let panicked = |_| Err(Status::new(Code::Internal, "a client interceptor panicked"));
+        std::panic::catch_unwind(run).unwrap_or_else(panicked)
+    }
+}
+
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The channel's task: takes jobs and polls every call of the channel, until the channel is dropped and they ended.
+async fn run(inner: Arc<Inner>) {
+    let mut calls: FuturesUnordered<Running> = FuturesUnordered::new();
+    poll_fn(|cx| turn(&inner, &mut calls, cx)).await;
+    inner.pool.close();
+}
+
+fn turn(inner: &Arc<Inner>, calls: &mut FuturesUnordered<Running>, cx: &mut Context<'_>) -> Poll<()> {
+    inner.waker.register(cx.waker());
+    loop {
+        let jobs = std::mem::take(&mut *inner.jobs.lock());
+        let none = jobs.is_empty();
+        for job in jobs {
+            calls.push(match job {
+                Job::Unary(request, message, done) => Box::pin(unary::run(inner.clone(), request, message, done)),
+                Job::Stream(request, exchange) => Box::pin(call::run(inner.clone(), request, exchange)),
+            });
+        }
+        let mut ended = false;
+        while let Poll::Ready(Some(())) = calls.poll_next_unpin(cx) {
+            ended = true;
+        }
+        if inner.closed.load(Ordering::Acquire) && calls.is_empty() && inner.jobs.lock().is_empty() {
+            return Poll::Ready(());
+        }
+        if none && !ended {
+            return Poll::Pending;
+        }
+    }
+}

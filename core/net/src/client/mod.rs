@@ -1,0 +1,109 @@
+//! The client: a [`Channel`] to one service, calls on it.
+
+mod attempt;
+mod call;
+mod channel;
+mod connect;
+mod pool;
+mod retry;
+mod unary;
+
+pub use call::ClientCall;
+pub use channel::{Channel, ChannelBuilder};
+pub use pool::{PickInput, Picker};
+pub use retry::Retry;
+
+use crate::Head;
+use bytes::Bytes;
+use std::time::Duration;
+use trilane_wire::{Headers, Status, metadata};
+
+/// What a call asks for, beside its messages.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    pub(crate) path: Bytes,
+    pub(crate) headers: Headers,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) wait_for_ready: bool,
+    pub(crate) compress: bool,
+    pub(crate) idempotent: bool,
+}
+
+impl Request {
+    /// A call of `/service/method`.
+    pub fn new(path: impl Into<Bytes>) -> Self {
+        Self { path: path.into(), ..Self::default() }
+    }
+
+    /// Gives up after this time with DEADLINE_EXCEEDED; the server is told.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Waits for a connection instead of failing with UNAVAILABLE while there is none.
+    pub fn wait_for_ready(mut self, on: bool) -> Self {
+        self.wait_for_ready = on;
+        self
+    }
+
+    /// Compresses the request's messages with gzip.
+    pub fn compress(mut self, on: bool) -> Self {
+        self.compress = on;
+        self
+    }
+
+    /// Declares that the call may run twice: only then the channel's [`Retry`] applies. Calls that the peer has
+    /// certainly not looked at are sent again in any case.
+    pub fn idempotent(mut self, on: bool) -> Self {
+        self.idempotent = on;
+        self
+    }
+
+    /// Adds metadata; bytes of a `-bin` key are given as they are. Says why if it cannot go onto the wire.
+    pub fn header(mut self, key: &str, value: &[u8]) -> Result<Self, String> {
+        metadata::push(&mut self.headers, key, value)?;
+        Ok(self)
+    }
+
+    /// The metadata, on the wire's form, to be changed in place by interceptors.
+    pub fn headers_mut(&mut self) -> &mut Headers {
+        &mut self.headers
+    }
+
+    /// `/service/method`.
+    pub fn path(&self) -> &str {
+        std::str::from_utf8(&self.path).unwrap_or_default()
+    }
+}
+
+/// How a unary call ended.
+pub struct Outcome {
+    /// Its status.
+    pub status: Status,
+    /// The response headers; empty if none came.
+    pub headers: Head,
+    /// The reply; there is one if the status is OK.
+    pub message: Bytes,
+    /// Whether the reply was compressed on the wire.
+    pub was_compressed: bool,
+    /// The trailers; where there was one header frame only, that one.
+    pub trailers: Head,
+}
+
+impl Outcome {
+    pub(crate) fn failed(status: Status) -> Self {
+        Self {
+            status,
+            headers: Head::default(),
+            message: Bytes::new(),
+            was_compressed: false,
+            trailers: Head::default(),
+        }
+    }
+
+    /// The reply, or the status.
+    pub fn into_result(self) -> Result<Bytes, Status> {
+        if self.status.is_ok() { Ok(self.message) } else { Err(self.status) }
+    }
+}

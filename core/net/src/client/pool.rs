@@ -1,0 +1,232 @@
+//! The connections of a channel.
+
+use super::connect;
+use crate::Limits;
+use crate::http2::Requests;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use trilane_wire::{Code, Headers, Status};
+
+/// What a picker sees.
+pub struct PickInput<'a> {
+    /// `/service/method`.
+    pub path: &'a str,
+    /// The call's metadata.
+    pub headers: &'a Headers,
+    /// The targets, `host:port`, in the order they were given.
+    pub targets: &'a [String],
+}
+
+/// Chooses a target by its index; a status ends the call. Runs on the I/O thread, under the pool's lock: it must not
+/// wait and must not call the channel.
+pub type Picker = dyn Fn(&PickInput<'_>) -> Result<usize, Status> + Send + Sync;
+
+/// One connection; a call holds the `Arc` while it is under way.
+#[derive(Clone)]
+pub(crate) struct Lease {
+    pub requests: Requests,
+    pub target: Arc<str>,
+    id: u64,
+    pub active: Arc<()>,
+}
+
+enum State {
+    /// Nothing is under way.
+    Idle,
+    /// A task connects.
+    Connecting,
+    /// The last attempt failed with this; a task waits before the next.
+    Waiting(Status),
+}
+
+struct Slot {
+    target: Arc<str>,
+    connections: Vec<Lease>,
+    state: State,
+}
+
+#[derive(Default)]
+struct Slots {
+    names: Vec<String>,
+    slots: Vec<Slot>,
+    waiting: Vec<Waker>,
+    turn: usize,
+    ids: u64,
+    closed: bool,
+}
+
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    picker: Option<Arc<Picker>>,
+    most: usize,
+}
+
+/// What connecting tasks hold.
+pub(crate) struct Shared {
+    slots: Mutex<Slots>,
+    pub limits: Limits,
+    runtime: Handle,
+}
+
+impl Pool {
+    pub fn new(
+        targets: Vec<String>,
+        limits: Limits,
+        most: usize,
+        picker: Option<Arc<Picker>>,
+        runtime: Handle,
+    ) -> Self {
+        let pool = Self { shared: Arc::new(Shared { slots: Mutex::default(), limits, runtime }), picker, most };
+        pool.set_targets(targets);
+        pool
+    }
+
+    pub fn set_targets(&self, targets: Vec<String>) {
+        let mut guard = self.shared.slots.lock();
+        let Slots { names, slots, .. } = &mut *guard;
+        let mut old = std::mem::take(slots);
+        for target in &targets {
+            let kept = old.iter().position(|s| *s.target == **target).map(|at| old.swap_remove(at));
+            let new = || Slot { target: target.as_str().into(), connections: Vec::new(), state: State::Idle };
+            slots.push(kept.unwrap_or_else(new));
+        }
+        *names = targets;
+        let waiting = std::mem::take(&mut guard.waiting);
+        drop(guard);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// A connection for this call. While there is none: waits, or fails if the target could not be reached and the
+    /// call does not wait for that.
+    pub fn poll_lease(
+        &self,
+        cx: &mut Context<'_>,
+        path: &str,
+        headers: &Headers,
+        wait: bool,
+    ) -> Poll<Result<Lease, Status>> {
+        let mut slots = self.shared.slots.lock();
+        let count = slots.slots.len();
+        if count == 0 && !wait {
+            return Poll::Ready(Err(Status::new(Code::Unavailable, "the channel has no target")));
+        }
+        let chosen = match &self.picker {
+            Some(picker) if count > 0 => match picker(&PickInput { path, headers, targets: &slots.names }) {
+                Ok(index) => index..index + 1,
+                Err(status) => return Poll::Ready(Err(status)),
+            },
+            _ => {
+                slots.turn = slots.turn.wrapping_add(1);
+                let first = slots.turn % count.max(1);
+                first..first + count
+            }
+        };
+        let mut why = None;
+        for index in chosen {
+            let Some(slot) = slots.slots.get_mut(index % count.max(1)) else { continue };
+            match self.look(slot, cx) {
+                Ok(lease) => return Poll::Ready(Ok(lease)),
+                Err(None) => {
+                    // One that connects is waited for; the others are tried when it fails.
+                    why = None;
+                    break;
+                }
+                Err(Some(status)) => why = Some(status),
+            }
+        }
+        match why {
+            Some(status) if !wait => Poll::Ready(Err(status)),
+            _ => {
+                slots.waiting.push(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The slot's least busy connection; starts one if there is none or all are full. `Err(None)`: it connects.
+    fn look(&self, slot: &mut Slot, cx: &mut Context<'_>) -> Result<Lease, Option<Status>> {
+        slot.connections.retain_mut(|c| c.requests.alive(cx));
+        let least = slot.connections.iter().min_by_key(|c| Arc::strong_count(&c.active)).cloned();
+        let full = |c: &Lease| Arc::strong_count(&c.active).saturating_sub(2) >= c.requests.most();
+        let more = least.as_ref().is_none_or(|c| full(c) && slot.connections.len() < self.most);
+        if more && matches!(slot.state, State::Idle) {
+            slot.state = State::Connecting;
+            self.shared.runtime.spawn(connect::run(self.shared.clone(), slot.target.clone()));
+        }
+        least.ok_or_else(|| match &slot.state {
+            State::Waiting(why) => Some(why.clone()),
+            _ => None,
+        })
+    }
+
+    pub fn close(&self) {
+        let mut slots = self.shared.slots.lock();
+        slots.closed = true;
+        slots.slots.clear();
+    }
+}
+
+impl Shared {
+    fn change(&self, target: &str, change: impl FnOnce(&mut Slot, u64)) -> bool {
+        let mut guard = self.slots.lock();
+        guard.ids += 1;
+        let id = guard.ids;
+        let slot = guard.slots.iter_mut().find(|s| *s.target == *target);
+        let there = slot.map(|slot| change(slot, id)).is_some();
+        let waiting = std::mem::take(&mut guard.waiting);
+        drop(guard);
+        waiting.into_iter().for_each(Waker::wake);
+        there
+    }
+
+    /// A connection is there. Its id, or `None` if the target is no longer wanted.
+    pub fn connected(&self, target: &Arc<str>, requests: Requests) -> Option<(u64, Arc<()>)> {
+        let mut made = None;
+        self.change(target, |slot, id| {
+            let active = Arc::new(());
+            made = Some((id, active.clone()));
+            slot.state = State::Idle;
+            slot.connections.push(Lease { requests, target: target.clone(), id, active });
+        });
+        made
+    }
+
+    /// An attempt failed; whether to try again after the wait.
+    pub fn failed(&self, target: &str, why: Status) -> bool {
+        self.change(target, |slot, _| slot.state = State::Waiting(why))
+    }
+
+    /// The wait after a failure is over: whether somebody still waits for this target.
+    pub fn waited(&self, target: &str) -> bool {
+        let wanted = !self.slots.lock().waiting.is_empty();
+        let state = if wanted { State::Connecting } else { State::Idle };
+        self.change(target, |slot, _| slot.state = state) && wanted
+    }
+
+    /// A connection has ended.
+    pub fn ended(&self, target: &str, id: u64) {
+        self.change(target, |slot, _| slot.connections.retain(|c| c.id != id));
+    }
+}
+
+/// Waits between attempts to connect, as gRPC has them: 1 s, growing by 1.6 to 120 s, give or take a fifth.
+pub(crate) fn backoff(failures: u32, random: f64) -> Duration {
+    let seconds = 1.6f64.powi(failures.saturating_sub(1).min(20) as i32).min(120.0);
+    Duration::from_secs_f64(seconds * (0.8 + 0.4 * random))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_grows_to_two_minutes() {
+        assert_eq!(backoff(1, 0.5).as_millis(), 1000);
+        assert_eq!(backoff(2, 0.5).as_millis(), 1600);
+        assert_eq!(backoff(99, 0.5).as_secs(), 120);
+        assert!(backoff(1, 0.0) < backoff(1, 1.0));
+    }
+}

@@ -1,0 +1,158 @@
+//! A unary call with its attempts.
+
+use super::attempt::{self, Ended};
+use super::channel::Inner;
+use super::connect::random;
+use super::{Outcome, Request};
+use crate::Head;
+use crate::gzip;
+use crate::http2::Piece;
+use bytes::Bytes;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use trilane_wire::frame::Reader;
+use trilane_wire::{Code, Status};
+
+/// Streams that no peer looked at are sent again this often.
+const UNPROCESSED: u32 = 5;
+
+/// Runs a call to its end, its deadline, or until nobody waits for it.
+pub(crate) async fn run(inner: Arc<Inner>, mut request: Request, message: Bytes, mut done: oneshot::Sender<Outcome>) {
+    if let Err(status) = inner.intercept(&mut request) {
+        let _ = done.send(Outcome::failed(status));
+        return;
+    }
+    let deadline = request.timeout.and_then(|t| Instant::now().checked_add(t));
+    let mut timer = deadline.map(|d| Box::pin(tokio::time::sleep_until(d.into())));
+    let mut attempts = pin!(attempts(&inner, &request, message, deadline));
+    let outcome = poll_fn(|cx| {
+        if let Poll::Ready(mut outcome) = attempts.as_mut().poll(cx) {
+            if is_late(&outcome.status, deadline) {
+                outcome.status = too_late(&request);
+            }
+            return Poll::Ready(Some(outcome));
+        }
+        if timer.as_mut().is_some_and(|t| t.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(Some(Outcome::failed(too_late(&request))));
+        }
+        done.poll_closed(cx).map(|()| None)
+    })
+    .await;
+    if let Some(outcome) = outcome {
+        let _ = done.send(outcome);
+    }
+}
+
+/// Whether a cancelled call is one that the peer ended because of our deadline, a moment before our own timer.
+pub(crate) fn is_late(status: &Status, deadline: Option<Instant>) -> bool {
+    status.code() == Code::Cancelled && deadline.is_some_and(|d| Instant::now() >= d)
+}
+
+pub(crate) fn too_late(request: &Request) -> Status {
+    let after = request.timeout.unwrap_or_default();
+    Status::new(Code::DeadlineExceeded, format!("{}: no answer within {after:?}", request.path()))
+}
+
+async fn attempts(inner: &Inner, request: &Request, message: Bytes, deadline: Option<Instant>) -> Outcome {
+    let message = if request.compress { gzip::compress(&message) } else { message };
+    let (mut attempts, mut unprocessed) = (0, 0);
+    loop {
+        let outcome = match once(inner, request, message.clone(), deadline, attempts).await {
+            Ok(outcome) => outcome,
+            Err(Ended::Unprocessed(_)) if unprocessed < UNPROCESSED => {
+                unprocessed += 1;
+                continue;
+            }
+            Err(ended) => Outcome::failed(ended.status()),
+        };
+        attempts += 1;
+        if outcome.status.is_ok() {
+            inner.budget.success();
+            return outcome;
+        }
+        let retry = &inner.retry;
+        let again = retry.codes.contains(&outcome.status.code()) && inner.budget.failure();
+        if !again || !request.idempotent || attempts >= retry.max_attempts {
+            return outcome;
+        }
+        let Some(wait) = pushback(&outcome.trailers, retry.wait(attempts + 1, random())) else { return outcome };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// The wait before the next attempt: the server's wish, if it has one; `None` if it wants none.
+fn pushback(trailers: &Head, otherwise: Duration) -> Option<Duration> {
+    match trailers.get("grpc-retry-pushback-ms") {
+        None => Some(otherwise),
+        Some(value) => std::str::from_utf8(value).ok()?.parse().ok().map(Duration::from_millis),
+    }
+}
+
+async fn once(
+    inner: &Inner,
+    request: &Request,
+    message: Bytes,
+    deadline: Option<Instant>,
+    attempts: u32,
+) -> Result<Outcome, Ended> {
+    let mut attempt = attempt::open(inner, request, deadline, attempts).await?;
+    let place = || attempt::place(request, &attempt.lease);
+    let too_long = || Ended::Status(Status::new(Code::Internal, "the request is larger than 4 GiB").at(request.path()));
+    let piece = Piece::message(request.compress, message).ok_or_else(too_long)?;
+    // A peer that answers before it has read everything resets this half; what it answered still counts.
+    let _ = attempt.sender.data(piece, true);
+    let answered = poll_fn(|cx| attempt.response.poll(cx)).await;
+    let (http_status, headers, mut body, last) = answered.map_err(|b| Ended::broken(&b, &place()))?;
+    let at = |status: Status, headers| {
+        let status = if status.is_ok() || http_status == 200 { status } else { status.at(&place()) };
+        Outcome { status, headers: Head::default(), message: Bytes::new(), was_compressed: false, trailers: headers }
+    };
+    let encoding = match attempt::judge(http_status, &headers, last) {
+        Ok(encoding) => encoding,
+        Err(status) if status.is_ok() => {
+            return Ok(at(Status::new(Code::Internal, "the answer is OK but has no message"), headers));
+        }
+        Err(status) => return Ok(at(status, headers)),
+    };
+    let limit = inner.limits.max_message_size;
+    let mut reader = Reader::new(limit);
+    let mut reply = None;
+    while let Some(piece) = poll_fn(|cx| body.poll_data(cx)).await {
+        let piece = piece.map_err(|b| Ended::broken(&b, &place()))?;
+        body.release(piece.len());
+        reader.push(piece);
+        while let Some(message) = reader.next().map_err(|e| Ended::Status(e.status("response").at(&place())))? {
+            if reply.replace(message).is_some() {
+                let status = Status::new(Code::Internal, "the answer has a second message");
+                return Err(Ended::Status(status.at(&place())));
+            }
+        }
+    }
+    let trailers = attempt::trailers(&mut body).await.map_err(|b| Ended::broken(&b, &place()))?;
+    let status = match &trailers {
+        Some(trailers) => attempt::ended(http_status, trailers),
+        None => {
+            reader.end().err().map_or_else(|| attempt::no_status(http_status), |e| e.status("response")).at(&place())
+        }
+    };
+    let mut outcome =
+        Outcome { status, headers, trailers: trailers.unwrap_or_default(), ..Outcome::failed(Status::ok()) };
+    match reply {
+        Some(reply) => {
+            outcome.was_compressed = reply.compressed;
+            match attempt::inflated(reply, encoding, limit) {
+                Ok(message) => outcome.message = message,
+                Err(status) => outcome.status = status.at(&place()),
+            }
+        }
+        None if outcome.status.is_ok() => {
+            outcome.status = Status::new(Code::Internal, "the answer is OK but has no message").at(&place());
+        }
+        None => {}
+    }
+    Ok(outcome)
+}
