@@ -33,11 +33,14 @@ impl Regex {
             .dfa_size_limit(Some(MAX_AUTOMATON))
             .determinize_size_limit(Some(4 * MAX_AUTOMATON));
         let nfa = regex_automata::nfa::thompson::Config::new().utf8(false).nfa_size_limit(Some(MAX_AUTOMATON));
-        let built = dense::Builder::new()
-            .configure(config)
-            .thompson(nfa)
-            .syntax(syntax::Config::new().unicode(false).utf8(false).nest_limit(50))
-            .build(&format!("(?:{pattern})\\z"));
+        // Alone first: brackets that only fit together with ours must not pass.
+        let plain = syntax::Config::new().unicode(false).utf8(false).nest_limit(50);
+        if let Err(e) = syntax::parse_with(pattern, &plain) {
+            let told = e.to_string();
+            return Err(told.lines().last().unwrap_or("").trim_start_matches("error: ").to_string());
+        }
+        let built =
+            dense::Builder::new().configure(config).thompson(nfa).syntax(plain).build(&format!("(?:{pattern})\\z"));
         let told = |e: dense::BuildError| match std::error::Error::source(&e) {
             Some(inner) => format!("{e}: {inner}").lines().last().unwrap_or("").to_string(),
             None => format!("it needs too much memory ({e})"),
@@ -84,6 +87,12 @@ pub fn wildcard(pattern: &str, value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn brackets_close_what_they_open() {
+        assert!(Regex::new("a)|(b").is_err());
+        assert_eq!(Regex::new("gray(").unwrap_err(), "unclosed group");
+    }
 
     #[test]
     fn a_pattern_matches_the_whole_value() {

@@ -87,10 +87,11 @@ fn document<'a>(value: Value<'a>, asm: bool, found: &mut Vec<Document<'a>>) {
         fields.list("items").into_iter().for_each(|item| document(item, asm, found));
         return;
     }
-    let Some(fields) = value.fields(&["apiVersion", "kind", "metadata", "spec"], &[("status", "it is what was")])
-    else {
+    let known = ["apiVersion", "kind", "metadata", "spec", "dialect"];
+    let Some(fields) = value.fields(&known, &[("status", "it is what was")]) else { return };
+    if fields.get("dialect").is_some() && kind.is_empty() {
         return;
-    };
+    }
     let (Some(version), Some(at)) = (fields.need("apiVersion").and_then(Value::text), fields.need("kind")) else {
         return;
     };
@@ -101,7 +102,7 @@ fn document<'a>(value: Value<'a>, asm: bool, found: &mut Vec<Document<'a>>) {
     let known: Vec<&str> = KINDS.iter().chain(if asm { ASM_KINDS } else { &[] }).copied().collect();
     if !known.contains(&kind) {
         match ASM_KINDS.contains(&kind) {
-            true => at.problem(format!("`{kind}` is a kind of ASM"), "the dialect asm"),
+            true => at.problem(format!("`{kind}` is a kind of ASM"), "the dialect `asm`"),
             false => at.unknown("kind that is known here", kind, &known),
         }
         return;

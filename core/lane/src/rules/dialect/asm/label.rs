@@ -104,7 +104,10 @@ const SOURCES: &[(&str, usize, &str)] = &[
 
 /// One value source; several ways to the same value, asked in order.
 fn source(value: Value<'_>) -> Vec<TagSource> {
-    let Some(text) = value.text() else { return Vec::new() };
+    let Some(text) = value.node().scalar() else {
+        value.problem("a value source is one text", "`$getContext(…)` and others; `//` begins no comment in YAML");
+        return Vec::new();
+    };
     let all = || SOURCES.iter().map(|(_, _, form)| *form).collect::<Vec<_>>();
     if text.contains(" //") || text.contains(" #") {
         value.problem(

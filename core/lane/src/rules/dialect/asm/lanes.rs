@@ -43,14 +43,16 @@ pub(super) fn read<'a>(documents: &[Document<'a>], scope: &Scope<'a>) -> Vec<Gro
     let of = |kind: &'static str| documents.iter().filter(move |d| d.kind == kind);
     let mut groups: Vec<Group<'a>> = of("ASMSwimLaneGroup").filter_map(|d| group(d, scope)).collect();
     for document in of("ASMSwimLane") {
-        let label = || document.metadata?.node().field("labels")?.field("swimlane-group")?.scalar();
-        let Some(wanted) = label() else {
+        let field =
+            |value: Value<'a>, name: &str| value.entries().into_iter().find(|(n, _)| *n == name).map(|(_, v)| v);
+        let label = || field(field(document.metadata?, "labels")?, "swimlane-group");
+        let Some((at, wanted)) = label().and_then(|at| Some((at, at.text()?))) else {
             document.at.problem("a lane of no group", "metadata.labels: {swimlane-group: the group's name}");
             continue;
         };
         let names: Vec<&str> = groups.iter().map(|g| g.name).collect();
         let Some(group) = groups.iter_mut().find(|g| g.name == wanted) else {
-            document.at.unknown("lane group of these rules", wanted, &names);
+            at.unknown("lane group of these rules", wanted, &names);
             continue;
         };
         group.lanes.extend(lane(document, scope));
@@ -166,7 +168,7 @@ fn hosts(value: Option<Value<'_>>) -> Condition {
 }
 
 fn check(group: &Group<'_>) {
-    let Some(permissive) = &group.permissive else { return };
+    let Some(permissive) = group.permissive.as_ref().filter(|_| !group.lanes.is_empty()) else { return };
     let lanes: Vec<&str> = group.lanes.iter().map(|l| l.name).collect();
     let wanted = permissive.by_service.iter().map(|(_, lane)| lane).chain([&permissive.baseline]);
     for (lane, at) in wanted.filter_map(|at| Some((at.text()?, at))).filter(|(lane, _)| !lanes.contains(lane)) {

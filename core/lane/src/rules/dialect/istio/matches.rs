@@ -63,7 +63,7 @@ fn is_list(value: Value<'_>) -> bool {
 }
 
 fn block(value: Value<'_>, scope: &Scope<'_>) -> Option<Condition> {
-    let mut known = vec![
+    let known = [
         "uri",
         "scheme",
         "method",
@@ -76,10 +76,8 @@ fn block(value: Value<'_>, scope: &Scope<'_>) -> Option<Condition> {
         "ignoreUriCase",
         "withoutHeaders",
         "sourceNamespace",
+        "trafficLabel",
     ];
-    if scope.asm {
-        known.push("trafficLabel");
-    }
     let unused = [("name", "it is for access logs"), ("statPrefix", "it is for a proxy's statistics")];
     let fields = value.fields(&known, &unused)?;
     let mut all = Vec::new();
@@ -109,8 +107,10 @@ fn block(value: Value<'_>, scope: &Scope<'_>) -> Option<Condition> {
     if let Some(port) = fields.get("port").and_then(|p| p.number(1, 65_535u16)) {
         all.push(port_is(port));
     }
-    if scope.asm {
-        all.extend(fields.get("trafficLabel").map(traffic_label));
+    match fields.get("trafficLabel") {
+        Some(label) if scope.asm => all.push(traffic_label(label)),
+        Some(label) => label.problem("traffic labels are ASM's", "`dialect: asm` in the text, or a header"),
+        None => {}
     }
     source(fields, scope, &mut all);
     Some(Condition::All(all))

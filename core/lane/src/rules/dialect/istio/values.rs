@@ -20,6 +20,10 @@ pub(crate) fn string_match(value: Value<'_>, of: Of) -> Option<Test> {
     if of == Of::Keyed && value.node().is_null() {
         return Some(Test::Present);
     }
+    if value.is_text() && !value.node().is_null() {
+        value.problem("a match without its kind", "{exact: …}, {prefix: …} or {regex: …}");
+        return None;
+    }
     let fields = value.fields(&["exact", "prefix", "regex"], &[])?;
     let written = value.entries();
     let (kind, text) = match written[..] {

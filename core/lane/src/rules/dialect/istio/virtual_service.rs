@@ -157,15 +157,15 @@ fn action<'a>(fields: Fields<'a>, scope: &Scope<'a>) -> Option<Action<'a>> {
 
 fn route<'a>(fields: Fields<'a>, scope: &Scope<'a>) -> Option<Action<'a>> {
     let list = fields.list("route");
-    let alone = list.len() == 1;
+    let written = list.len();
     let mut targets: Vec<Target<'a>> = list.into_iter().filter_map(|t| target(t, scope)).collect();
     // A single destination takes everything, whatever its weight says.
-    if let ([one], true) = (&mut targets[..], alone) {
+    if let ([one], true) = (&mut targets[..], written == 1) {
         one.weight = 1;
     }
     let sum: u64 = targets.iter().map(|t| u64::from(t.weight)).sum();
     let at = fields.get("route")?;
-    if sum == 0 {
+    if sum == 0 && targets.len() == written {
         at.problem("no destination has a weight", "weights whose sum is above 0");
     } else if sum > u64::from(u32::MAX) {
         at.problem(format!("the weights add up to {sum}"), format!("at most {}", u32::MAX));
@@ -174,10 +174,13 @@ fn route<'a>(fields: Fields<'a>, scope: &Scope<'a>) -> Option<Action<'a>> {
 }
 
 fn target<'a>(value: Value<'a>, scope: &Scope<'a>) -> Option<Target<'a>> {
-    let known: &[&str] = if scope.asm { &["destination", "weight", "fallback"] } else { &["destination", "weight"] };
-    let fields = value.fields(known, &[("headers", NOT_ROUTING)])?;
-    let weight = fields.get("weight").and_then(|w| w.number(0, i32::MAX as u32)).unwrap_or(0);
+    let fields = value.fields(&["destination", "weight", "fallback"], &[("headers", NOT_ROUTING)])?;
+    if let Some(fallback) = fields.get("fallback").filter(|_| !scope.asm) {
+        fallback.problem("fallbacks are ASM's", "`dialect: asm` in the text, or no fallback");
+    }
+    let weight = fields.get("weight").map_or(Some(0), |w| w.number(0, i32::MAX as u32));
     let place = place(fields.need("destination")?, scope)?;
+    let weight = weight?;
     let fallback = if scope.asm { fallback(fields, scope) } else { [None; 2] };
     Some(Target { place, weight, fallback, at: value })
 }
