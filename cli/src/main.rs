@@ -6,7 +6,6 @@ mod gobuild;
 mod status;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -30,11 +29,7 @@ enum Command {
     /// Print the version
     Version,
     /// Check rule files; exit status 1 if one is wrong
-    Check {
-        /// The files
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-    },
+    Check(check::Options),
     /// Show what living processes do: mode, tag, rules, hooks, instances, decisions
     Status(status::Args),
     /// Say why a request goes where it goes
@@ -70,7 +65,7 @@ fn main() -> ExitCode {
             println!("trilane {}", env!("CARGO_PKG_VERSION"));
             OK
         }
-        Command::Check { files } => check::run(&files),
+        Command::Check(options) => check::run(&options),
         Command::Status(args) => status::run(args),
         Command::Explain(options) => explain::run(*options),
         Command::Go { command: GoCommand::Build { args } } => gobuild::run(&args),

@@ -121,7 +121,7 @@ fn native(case: &Case, rules: Rules, entropy: u64) -> Result<Answer, String> {
     };
     let instance = |tags: &mut Tags, at: usize| {
         let i = &case.instances[at];
-        Instance { address: i.address().into(), registered: tag_of(tags, at), healthy: i.healthy }
+        Instance { address: i.address().into(), registered: tag_of(tags, at), healthy: i.healthy, labels: Arc::new([]) }
     };
     let instances: Vec<Instance> = (0..case.instances.len()).map(|at| instance(&mut tags, at)).collect();
     let mode = setting(case, "trilane.mode").and_then(|m| Mode::parse(&m)).unwrap_or(Mode::On);

@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use trilane_lane::Mode;
 use trilane_lane::list::{Instance as Listed, List};
 use trilane_lane::metadata::{self, Registered};
-use trilane_lane::rules::{self, MAX_FILE, Rules, Snapshot};
+use trilane_lane::rules::{MAX_FILE, Rules, Snapshot};
 use trilane_lane::tag::{TagId, Tags};
 use trilane_sources::FileSource;
 
@@ -285,12 +285,12 @@ impl Engine {
 
     /// Puts a rule file's text in force; false, with the reasons in the log, when it is refused.
     pub(crate) fn take_rules(&self, path: &str, text: &str) -> bool {
-        match rules::check(path, text) {
-            Ok(rules) => {
+        match self.load(path, text) {
+            Ok(loaded) => {
                 let mut desk = self.desk.lock();
                 let state = self.state.load_full();
                 let mut tags = Tags::clone(&self.tags.load());
-                let snapshot = Snapshot::compile_at(rules, state.snapshot.number() + 1, &mut tags, now());
+                let snapshot = self.compile(loaded, &state, &mut tags);
                 self.tags.store(Arc::new(tags));
                 let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes()) as u32;
                 self.publish(&mut desk, snapshot, state.service.clone(), Some((path.to_string(), hash)));
@@ -370,6 +370,7 @@ impl Engine {
                 address: i.address.as_str().into(),
                 registered: TagId::NONE,
                 healthy: true,
+                labels: Arc::new([]),
             });
             let names: Arc<[Arc<str>]> =
                 [&service.name].into_iter().chain(&service.authorities).map(|n| n.as_str().into()).collect();
@@ -419,6 +420,7 @@ impl Engine {
                     Registered::Unreadable => TagId::UNKNOWN,
                 },
                 healthy: i.healthy,
+                labels: i.metadata.iter().map(|(key, value)| (Arc::from(*key), Arc::from(*value))).collect(),
             })
             .collect();
         if grown {
@@ -439,7 +441,7 @@ impl Drop for Engine {
 }
 
 /// Seconds since 1970.
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 

@@ -3,9 +3,11 @@
 use crate::engine::Engine;
 use serde_json::json;
 use trilane_lane::explain::{Step, explain};
-use trilane_lane::list::EVERYONE;
+use trilane_lane::list::{EVERYONE, List};
+use trilane_lane::model::explain::{Recorder, Told};
+use trilane_lane::model::plan::Plan;
 use trilane_lane::route::{Case, Found};
-use trilane_lane::tag::TagId;
+use trilane_lane::tag::{self, TagId};
 
 impl Engine {
     /// Decides as [`Engine::route`] does for this tag's bytes (none = untagged), and tells how, as JSON:
@@ -16,6 +18,9 @@ impl Engine {
         let Some(published) = self.lists.get(list) else { return "null".into() };
         let Some(published) = published.as_ref() else { return "null".into() };
         let list = &published.list;
+        if let Some(plan) = list.plan() {
+            return self.explain_plan(list, plan, tag, entropy);
+        }
         let tags = self.tags.load();
         let id = tags.find(tag);
         let told = explain(list, &self.state.load().snapshot, id, entropy);
@@ -34,13 +39,7 @@ impl Engine {
             let (instances, usable) = (s.instances, s.usable);
             json!({"lane": lane(s.tag), "instances": instances, "usable": usable, "found": found(s.found)})
         };
-        let case = match told.decision.case {
-            Case::Own => "own",
-            Case::NoInstances => "noinstances",
-            Case::NoneAvailable => "noavailabled",
-            Case::Fail => "fail",
-            Case::BaselineMissing => "baseline_missing",
-        };
+        let case = word(told.decision.case);
         let subset = told.decision.subset.map(|s| match s {
             EVERYONE => "everyone".to_string(),
             s => list.subsets().get(s as usize).map_or_else(String::new, |s| lane(s.tag)),
@@ -59,5 +58,38 @@ impl Engine {
             "pick": pick,
         })
         .to_string()
+    }
+
+    /// The same for a list that rules of another dialect decide about; values of the call count as absent.
+    fn explain_plan(&self, list: &List, plan: &Plan, tag: &[u8], entropy: u64) -> String {
+        let mut recorder = Recorder::default();
+        let told = self.planned_watched(plan, self.tags.load().find(tag), entropy, &[], &mut recorder);
+        let step = |t: &Told| {
+            let (instances, usable) = t.counts.unzip();
+            json!({"depth": t.depth, "step": t.kind, "text": t.text, "line": t.line, "holds": t.holds,
+                "instances": instances, "usable": usable})
+        };
+        let pick = told.index.and_then(|i| list.instances().get(i as usize)).map(|i| i.address.to_string());
+        json!({
+            "service": list.names().first().map(|n| n.to_string()),
+            "tag": tag::parse(tag),
+            "mode": list.mode().word(),
+            "candidates": list.usable(EVERYONE).map_or(0, |e| e.len()),
+            "steps": recorder.told.iter().map(step).collect::<Vec<_>>(),
+            "case": word(told.case),
+            "subset": told.subset,
+            "pick": pick,
+        })
+        .to_string()
+    }
+}
+
+fn word(case: Case) -> &'static str {
+    match case {
+        Case::Own => "own",
+        Case::NoInstances => "noinstances",
+        Case::NoneAvailable => "noavailabled",
+        Case::Fail => "fail",
+        Case::BaselineMissing => "baseline_missing",
     }
 }

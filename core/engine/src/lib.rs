@@ -6,6 +6,7 @@
 //! | [`inbound`] | a request comes in: carriers, entry rules, own tag → a tag |
 //! | `edge` | what this process does not let in, what it passes on, and who came untagged |
 //! | [`outbound`] | a call goes out: list + tag → subset, instance; may carriers be written? |
+//! | `dialects` | rules of other dialects: loading, decisions that read values of the call |
 //! | `lists` | published lists by id |
 //! | `state` | the snapshot in force, and how a new one is published |
 //! | `ctl` | the one thread: watches the rule file, says what happened |
@@ -15,6 +16,7 @@
 
 pub mod count;
 mod ctl;
+mod dialects;
 mod edge;
 mod engine;
 mod explain;

@@ -35,6 +35,12 @@ impl Engine {
     /// given an empty list. No lock, no allocation, no system call; O(1) in instances.
     pub fn route(&self, list: u64, tag: TagId, key: u64, entropy: u64, stamp: u32) -> u64 {
         let _ = key;
+        self.route_with(list, tag, entropy, stamp, &[])
+    }
+
+    /// [`Engine::route`] with the values of [`Engine::route_names`], in their order; `None`, bytes that are no UTF-8
+    /// and values past the end count as absent. One crossing.
+    pub fn route_with(&self, list: u64, tag: TagId, entropy: u64, stamp: u32, values: &[Option<&[u8]>]) -> u64 {
         if process::disabled() {
             return nothing() | OFF;
         }
@@ -46,7 +52,10 @@ impl Engine {
         if published.list.stamp() != stamp {
             return self.stale();
         }
-        let decision = route(&published.list, tag, entropy);
+        let decision = match published.list.plan() {
+            Some(plan) => self.planned(plan, tag, entropy, values),
+            None => route(&published.list, tag, entropy),
+        };
         published.tally.add(decision.case);
         if decision.case == Case::Fail {
             published.note_failure(tag);
@@ -145,9 +154,14 @@ impl Engine {
         wanted.map(|k| (k.to_string(), self.own_tag().to_string())).collect()
     }
 
-    /// The keys of an instance's metadata to hand to [`Engine::list_new`]; one that ends in `*` is a prefix.
+    /// The keys of an instance's metadata to hand to [`Engine::list_new`]; one that ends in `*` is a prefix. Rules of
+    /// other dialects add the labels that they select by.
     pub fn metadata_keys(&self) -> Vec<String> {
-        metadata::keys(&self.settings.metadata_read)
+        let mut keys = metadata::keys(&self.settings.metadata_read);
+        if let Some(model) = self.state.load().snapshot.model() {
+            keys.extend(model.labels_named().iter().map(|label| label.to_string()));
+        }
+        keys
     }
 }
 
@@ -158,6 +172,9 @@ fn differs(list: &List, decision: &Decision, chance: u64) -> bool {
     match decision.subset {
         None => true,
         Some(EVERYONE) => false,
+        Some(subset) if list.plan().is_some() => {
+            list.usable(subset).is_none_or(|usable| usable.binary_search(picked).is_err())
+        }
         Some(subset) => list.subsets().get(subset as usize).map(|s| s.tag) != list.tag(*picked),
     }
 }

@@ -46,6 +46,9 @@ pub fn name_of(field: &Field) -> String {
         Field::Method => ":rpc-method".into(),
         Field::Argument(at) => format!(":arg.{at}"),
         Field::CallerOfRequest => ":caller".into(),
+        Field::Service => ":service".into(),
+        Field::Scheme => ":scheme".into(),
+        Field::TraceId => ":trace-id".into(),
         _ => ":none".into(),
     }
 }

@@ -4,6 +4,9 @@
 //! shares what did not change; readers keep the old one until they are done with it.
 
 use crate::Mode;
+use crate::metadata::{self, Registered};
+use crate::model::chain::Chain;
+use crate::model::plan::{Endpoint, Plan};
 use crate::rules::{BaselineMissing, Fallback, Snapshot};
 use crate::tag::TagId;
 use std::sync::Arc;
@@ -20,6 +23,8 @@ pub struct Instance {
     pub registered: TagId,
     /// Its one health bit.
     pub healthy: bool,
+    /// Its metadata as far as it was handed over: what rules of other dialects select by.
+    pub labels: Arc<[(Arc<str>, Arc<str>)]>,
 }
 
 /// The instances of a list that carry one tag.
@@ -71,6 +76,8 @@ pub struct List {
     service: Option<usize>,
     mode: Mode,
     stamp: u32,
+    /// Where rules of another dialect decide about this service.
+    plan: Option<Arc<Plan>>,
 }
 
 /// The baseline's node.
@@ -98,7 +105,8 @@ impl List {
         let mode = rule.and_then(|r| r.mode).map_or(mode, |m| m.min(mode));
         let baseline_missing = rule.map_or(BaselineMissing::Reject, |r| r.baseline_missing);
         let everyone = healthy(&instances, |_| true);
-        List { names, instances, tags, subsets, everyone, nodes, lanes, baseline_missing, service, mode, stamp }
+        let plan = rules.chain_of(&names).map(|chain| Arc::new(planned(chain, &instances, rules)));
+        List { plan, names, instances, tags, subsets, everyone, nodes, lanes, baseline_missing, service, mode, stamp }
     }
 
     /// The same instances under other rules.
@@ -120,6 +128,7 @@ impl List {
             subset.usable = healthy(&list.instances, |i| list.tags[i] == tag);
         }
         list.everyone = healthy(&list.instances, |_| true);
+        list.plan = list.plan.map(|plan| Arc::new(plan.with_health(index, healthy_now)));
         Some(list)
     }
 
@@ -148,7 +157,15 @@ impl List {
         if subset == EVERYONE {
             return Some(&self.everyone);
         }
+        if let Some(plan) = &self.plan {
+            return plan.set(u32::from(subset)).map(|set| &set.usable);
+        }
         self.subsets.get(subset as usize).map(|s| &s.usable)
+    }
+
+    /// The plan by which rules of another dialect decide here; its sets are the subsets then.
+    pub fn plan(&self) -> Option<&Arc<Plan>> {
+        self.plan.as_ref()
     }
 
     /// What to do with decisions about this list.
@@ -174,6 +191,20 @@ impl List {
         let lanes = &self.nodes[2..2 + self.lanes as usize];
         lanes.binary_search_by_key(&tag, |n| n.tag).map_or(UNLISTED, |at| at as u16 + 2)
     }
+}
+
+/// Indexes the instances for a chain. Addresses outside the list are left out: a framework has no such instance.
+fn planned(chain: Arc<Chain>, instances: &[Instance], rules: &Snapshot) -> Plan {
+    let endpoint = |instance: &Instance| {
+        let labels: Vec<(&str, &str)> = instance.labels.iter().map(|(n, v)| (&**n, &**v)).collect();
+        let tag = match metadata::tag_of(&labels, rules.metadata()) {
+            Registered::Tag(tag) => Some(tag.into()),
+            _ => None,
+        };
+        let (address, labels) = (instance.address.clone(), instance.labels.clone());
+        Endpoint { address, tag, labels, healthy: instance.healthy }
+    };
+    Plan::within(chain, instances.iter().map(endpoint).collect())
 }
 
 fn healthy(instances: &[Instance], wanted: impl Fn(usize) -> bool) -> Arc<[u32]> {

@@ -41,6 +41,9 @@ pub struct Chain {
     pub(crate) stages: Vec<ChainStage>,
     pub(crate) selectors: Vec<Selector>,
     pub(crate) caller: Caller,
+    /// The names under which a binding passes values, and by slot the position there.
+    names: Vec<String>,
+    name_at: Vec<Option<u16>>,
 }
 
 impl Chain {
@@ -62,7 +65,33 @@ impl Chain {
             }
             build.chain.stages.push(ChainStage { rules: rules.clone(), routes });
         }
+        build.chain.name_values();
         build.chain
+    }
+
+    fn name_values(&mut self) {
+        for field in &self.fields {
+            if *field == Field::Tag {
+                self.name_at.push(None);
+                continue;
+            }
+            let name = crate::entry::name_of(field);
+            let at = self.names.iter().position(|n| *n == name).unwrap_or(self.names.len());
+            if at == self.names.len() {
+                self.names.push(name);
+            }
+            self.name_at.push(Some(at as u16));
+        }
+    }
+
+    /// The names under which a binding passes the values of a call ([`crate::entry::name_of`]); the tag is not one.
+    pub fn passed(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The position of a slot's value in [`Chain::passed`].
+    pub fn passed_at(&self, slot: usize) -> Option<usize> {
+        self.name_at.get(slot).copied().flatten().map(usize::from)
     }
 
     /// The values of the request that deciding reads, by slot.

@@ -187,6 +187,16 @@ impl Test {
         }
     }
 
+    /// Calls back with the words that the whole value may have to equal.
+    pub fn each_word(&self, tell: &mut dyn FnMut(&str)) {
+        match self {
+            Test::Exact(word) | Test::Wildcard(word) => tell(word),
+            Test::OneOf(words) => words.iter().for_each(|w| tell(w)),
+            Test::Not(test) => test.each_word(tell),
+            _ => {}
+        }
+    }
+
     /// The field that the test itself names.
     pub(crate) fn names(&self) -> Option<&Field> {
         match self {
@@ -291,15 +301,20 @@ impl Condition {
 
     /// Calls back with every field that is named.
     pub fn each_field<'c>(&'c self, tell: &mut dyn FnMut(&'c Field)) {
-        match self {
-            Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|c| c.each_field(tell)),
-            Condition::Not(part) => part.each_field(tell),
-            Condition::Is(field, test) => {
+        self.each_test(&mut |field, test| {
+            tell(field);
+            if let Some(field) = test.names() {
                 tell(field);
-                if let Some(field) = test.names() {
-                    tell(field);
-                }
             }
+        });
+    }
+
+    /// Calls back with every test and the field whose value it is made of.
+    pub fn each_test<'c>(&'c self, tell: &mut dyn FnMut(&'c Field, &'c Test)) {
+        match self {
+            Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|c| c.each_test(tell)),
+            Condition::Not(part) => part.each_test(tell),
+            Condition::Is(field, test) => tell(field, test),
             Condition::Chance(_) => {}
         }
     }

@@ -334,10 +334,61 @@ impl Model {
         self.layers.iter().filter_map(best).collect()
     }
 
+    /// The tags that the rules name: a request's tag is told by number, so these must have one.
+    pub fn tags_named(&self) -> Vec<Box<str>> {
+        let mut named: Vec<Box<str>> = Vec::new();
+        for rule in &self.tags {
+            if let TagSource::Fixed(tag) = &rule.from {
+                named.push(tag.clone());
+            }
+        }
+        for stage in self.stages() {
+            for route in &stage.routes {
+                route.when.each_test(&mut |field, test| {
+                    if *field == Field::Tag {
+                        test.each_word(&mut |word| named.push(word.into()));
+                    }
+                });
+                named.extend(route.destinations.iter().filter_map(|d| match &d.select {
+                    Selector::Tag(tag) => Some(tag.clone()),
+                    _ => None,
+                }));
+            }
+        }
+        named.retain(|tag| crate::tag::parse(tag.as_bytes()).is_some());
+        named.sort();
+        named.dedup();
+        named
+    }
+
+    /// The labels of instances that the rules select by.
+    pub fn labels_named(&self) -> Vec<Box<str>> {
+        let mut named: Vec<Box<str>> = Vec::new();
+        let destinations = self.stages().flat_map(|s| &s.routes).flat_map(|r| &r.destinations);
+        for destination in destinations {
+            match &destination.select {
+                Selector::Label { label, .. } => named.push(label.clone()),
+                Selector::Where(condition) => condition.each_field(&mut |field| {
+                    if let Field::Label(label) = field {
+                        named.push(label.clone());
+                    }
+                }),
+                _ => {}
+            }
+        }
+        named.sort();
+        named.dedup();
+        named
+    }
+
+    fn stages(&self) -> impl Iterator<Item = &Arc<Stage>> {
+        self.layers.iter().flat_map(|l| &l.services).flat_map(|s| &s.stages)
+    }
+
     /// Circles of fallbacks and targets that do not exist; each with the line of the destination.
     pub fn broken_fallbacks(&self) -> Vec<(u32, String)> {
         let mut broken = Vec::new();
-        for stage in self.layers.iter().flat_map(|l| &l.services).flat_map(|s| &s.stages) {
+        for stage in self.stages() {
             for route in &stage.routes {
                 route.broken_fallbacks(&mut broken);
             }

@@ -68,17 +68,38 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Indexes instances for a chain.
+    /// Indexes instances for a chain, and adds the addresses that only its rules name.
     pub fn new(chain: Arc<Chain>, endpoints: &[Endpoint]) -> Plan {
-        let known = endpoints.len() as u32;
-        let mut all = endpoints.to_vec();
-        let mut table = Table::new(&mut all, &chain.selectors);
+        Plan::made(chain, endpoints.to_vec(), true)
+    }
+
+    /// Indexes instances for a chain; addresses that only its rules name select nothing.
+    pub fn within(chain: Arc<Chain>, endpoints: Vec<Endpoint>) -> Plan {
+        Plan::made(chain, endpoints, false)
+    }
+
+    fn made(chain: Arc<Chain>, mut all: Vec<Endpoint>, outside: bool) -> Plan {
+        let known = all.len() as u32;
+        let mut table = Table::new(&mut all, &chain.selectors, outside);
         let mut sets = Sets::new(&all, known);
         let resolved = chain.selectors.iter().map(|s| resolve(s, &chain, &all, &mut table, &mut sets)).collect();
         drop(table);
         let Sets { list: sets, .. } = sets;
         let mut plan = Plan { chain, endpoints: all.into(), known, sets, resolved, narrowed: HashMap::default() };
         plan.prepare();
+        plan
+    }
+
+    /// The same with one health bit changed.
+    pub fn with_health(&self, index: u32, healthy: bool) -> Plan {
+        let mut plan = self.clone();
+        let mut endpoints = plan.endpoints.to_vec();
+        let Some(endpoint) = endpoints.get_mut(index as usize) else { return plan };
+        endpoint.healthy = healthy;
+        for set in plan.sets.iter_mut().filter(|set| set.members.binary_search(&index).is_ok()) {
+            set.usable = set.members.iter().copied().filter(|at| endpoints[*at as usize].healthy).collect();
+        }
+        plan.endpoints = endpoints.into();
         plan
     }
 

@@ -25,14 +25,14 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Adds the addresses that only the rules name to the instances.
-    pub fn new(endpoints: &mut Vec<Endpoint>, selectors: &[Selector]) -> Table {
+    /// `outside`: adds the addresses that only the rules name to the instances.
+    pub fn new(endpoints: &mut Vec<Endpoint>, selectors: &[Selector], outside: bool) -> Table {
         let wanted: Vec<&str> = selectors.iter().flat_map(addresses).collect();
         let mut by_address = HashMap::new();
         if !wanted.is_empty() {
             by_address = endpoints.iter().enumerate().map(|(n, e)| (e.address.clone(), n as u32)).collect();
         }
-        for address in wanted {
+        for address in wanted.into_iter().filter(|_| outside) {
             if !by_address.contains_key(address) {
                 let address: Arc<str> = address.into();
                 by_address.insert(address.clone(), endpoints.len() as u32);
@@ -144,7 +144,7 @@ pub(crate) fn resolve(
             Resolved::Fixed(sets.add(members))
         }
         Selector::Addresses(addresses) => {
-            let mut members: Vec<u32> = addresses.iter().map(|a| table.by_address[&**a]).collect();
+            let mut members: Vec<u32> = addresses.iter().filter_map(|a| table.by_address.get(&**a).copied()).collect();
             members.sort_unstable();
             members.dedup();
             Resolved::Fixed(sets.add(members))

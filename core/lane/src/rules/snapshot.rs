@@ -2,6 +2,8 @@
 
 use super::{Rules, Service, Target};
 use crate::entry::EntryPlan;
+use crate::model::chain::Chain;
+use crate::model::{Caller, Model};
 use crate::tag::{TagId, Tags};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,6 +37,10 @@ pub struct Snapshot {
     by_name: Map<usize>,
     by_authority: Map<usize>,
     entries: Vec<EntryPlan>,
+    /// Rules of another dialect, and the process that they are compiled for.
+    model: Option<(Arc<Model>, Caller)>,
+    /// Further keys of metadata that hold an instance's tag.
+    metadata: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -80,7 +86,50 @@ impl Snapshot {
             .flat_map(|(n, s)| s.authorities.iter().map(move |a| (a.to_ascii_lowercase().into(), n)))
             .collect();
         let entries = rules.entries.iter().map(|e| EntryPlan::compile(e, tags, now)).collect();
-        Snapshot { number, lanes, lane_ids, services, by_name, by_authority, entries, rules }
+        Snapshot {
+            number,
+            lanes,
+            lane_ids,
+            services,
+            by_name,
+            by_authority,
+            entries,
+            rules,
+            model: None,
+            metadata: Vec::new(),
+        }
+    }
+
+    /// Rules of another dialect, compiled for this process; `metadata`: further keys that hold an instance's tag. The
+    /// tags that the rules name get their numbers.
+    pub fn of_model(
+        model: Arc<Model>,
+        caller: Caller,
+        metadata: Vec<String>,
+        number: u32,
+        tags: &mut Tags,
+    ) -> Snapshot {
+        for tag in model.tags_named() {
+            tags.intern(&tag);
+        }
+        Snapshot { model: Some((model, caller)), metadata, ..Snapshot::compile(Rules::default(), number, tags) }
+    }
+
+    /// Rules of another dialect.
+    pub fn model(&self) -> Option<&Arc<Model>> {
+        self.model.as_ref().map(|(model, _)| model)
+    }
+
+    /// The compiled rules of another dialect for a list of these names.
+    pub(crate) fn chain_of(&self, names: &[Arc<str>]) -> Option<Arc<Chain>> {
+        let (model, caller) = self.model.as_ref()?;
+        let chain = Chain::new(&model.services_of(names), caller);
+        (!chain.is_empty()).then(|| Arc::new(chain))
+    }
+
+    /// Further keys of metadata that hold an instance's tag.
+    pub(crate) fn metadata(&self) -> &[String] {
+        &self.metadata
     }
 
     /// Whether a share still grows at this time.

@@ -126,6 +126,28 @@ pub fn detect(documents: &[tree::Node]) -> Option<Dialect> {
     found
 }
 
+/// A rule file of any dialect.
+#[derive(Debug)]
+pub enum Loaded {
+    /// Trilane's own.
+    Native(super::Rules),
+    /// Another one.
+    Other(Dialect, Lowered),
+}
+
+/// Reads a rule file whose text tells its dialect; one that does not is read as the native file, whose messages say
+/// what is missing.
+///
+/// # Errors
+/// Every problem that was found; the text is refused as a whole.
+pub fn load(name: &str, text: &str, context: &Context) -> Result<Loaded, Vec<Problem>> {
+    let documents = tree::read(name, text).map_err(|problem| vec![problem])?;
+    match detect(&documents) {
+        None | Some(Dialect::Native) => super::check(name, text).map(Loaded::Native),
+        Some(dialect) => read(dialect, name, text, context).map(|lowered| Loaded::Other(dialect, lowered)),
+    }
+}
+
 /// Reads a text of any dialect but the native one.
 ///
 /// # Errors

@@ -1,0 +1,55 @@
+//! A rule file of another dialect decides in a running engine.
+
+use trilane_engine::{Engine, Instance, Options, TagId};
+
+const ISTIO: &str = r#"
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: pricing, namespace: default}
+spec:
+  hosts: [pricing]
+  http:
+    - match: [{headers: {x-user: {exact: ann}}}]
+      route: [{destination: {host: pricing, subset: v2}}]
+    - route: [{destination: {host: pricing, subset: v1}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: pricing, namespace: default}
+spec:
+  host: pricing
+  subsets:
+    - {name: v1, labels: {version: v1}}
+    - {name: v2, labels: {version: v2}}
+"#;
+
+#[test]
+fn istio_rules_decide_with_values_of_the_call() {
+    let path = std::env::temp_dir().join(format!("trilane-dialect-{}.yaml", std::process::id()));
+    std::fs::write(&path, ISTIO).unwrap();
+    let agent_option = format!("rules={},log=off", path.display());
+    let engine = Engine::start(Options { agent_option, explicit: true, binding: "test", ..Options::default() });
+    std::fs::remove_file(&path).unwrap();
+    assert!(engine.metadata_keys().contains(&"version".to_string()));
+    let metadata = |v: &'static str| [("version", v)];
+    let (one, two) = (metadata("v1"), metadata("v2"));
+    let instances = [
+        Instance { address: "10.0.0.1:80", metadata: &one, healthy: true },
+        Instance { address: "10.0.0.2:80", metadata: &two, healthy: true },
+    ];
+    let list = engine.list_new(&["pricing"], &instances);
+    let (stamp, names) = engine.route_names(list);
+    assert_eq!(names, ["x-user"]);
+    let index = |value: Option<&[u8]>| engine.route_with(list, TagId::NONE, 7, stamp, &[value]) as u32;
+    assert_eq!((index(Some(b"ann")), index(Some(b"bob")), index(None)), (1, 0, 0));
+    // Without values they count as absent; the subset of the answer names the same instances.
+    let word = engine.route(list, TagId::NONE, 0, 7, stamp);
+    let mut subset = Vec::new();
+    assert_eq!(engine.subset(list, (word >> 32) as u16, &mut subset), stamp);
+    assert_eq!(subset, [0]);
+    assert!(engine.explain(list, b"", 0, 7).contains("header x-user = ann"));
+    // A health bit moves the stamp and the answer.
+    engine.list_health(list, 0, false);
+    let stamp = engine.list_stamp(list);
+    assert_eq!(engine.route_with(list, TagId::NONE, 7, stamp, &[None]) >> 48 & 0xff, 3);
+}
