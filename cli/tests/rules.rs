@@ -92,6 +92,36 @@ fn the_tables_hold() {
     assert!(failed.is_empty(), "{} of {count} cases failed:\n{}", failed.len(), failed.join("\n"));
 }
 
+/// Rules in `docs/rules.md` are followed by questions, each with a part of its answer below it.
+#[test]
+fn the_examples_of_the_page_hold() {
+    let page = std::fs::read_to_string(tables().join("../../docs/rules.md")).unwrap();
+    let mut blocks = page.split("```").skip(1).step_by(2);
+    let (mut rules, mut count) = ("", 0);
+    let mut examples = Vec::new();
+    while let Some((kind, text)) = blocks.next().and_then(|b| b.split_once('\n')) {
+        match kind {
+            "yaml" => rules = text,
+            "jsonl" => {
+                let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+                for pair in lines.chunks(2) {
+                    let mut case = pair[0].clone();
+                    case["rules"] = rules.into();
+                    examples.push((case, pair[1].clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+    let answers = batch(&examples.iter().map(|(case, _)| format!("{case}\n")).collect::<String>());
+    for ((case, expected), found) in examples.iter().zip(&answers) {
+        count += 1;
+        assert_eq!(differs(expected, found), None, "{case}");
+    }
+    println!("examples of docs/rules.md: {count}");
+    assert!(count >= 6);
+}
+
 #[test]
 fn a_broken_line_is_answered_and_ends_nothing() {
     let answers = batch(
