@@ -1,4 +1,4 @@
-//! Every code of a message that the code says is explained in `docs/names.md`, and no other.
+//! Every code of a message that the code says is explained in `docs/messages.md`, and no other.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,8 +21,8 @@ fn every_message_is_explained_and_every_explanation_has_a_message() {
         // What stands in a file's own tests is no message.
         said.extend(codes(text.split("#[cfg(test)]\nmod tests").next().unwrap_or("")));
     }
-    let explained = codes(&fs::read_to_string(root.join("docs/names.md")).unwrap());
+    let explained = codes(&fs::read_to_string(root.join("docs/messages.md")).unwrap());
     let missing: Vec<_> = said.difference(&explained).collect();
     let stale: Vec<_> = explained.difference(&said).collect();
-    assert!(missing.is_empty() && stale.is_empty(), "not in docs/names.md: {missing:?}; said nowhere: {stale:?}");
+    assert!(missing.is_empty() && stale.is_empty(), "not in docs/messages.md: {missing:?}; said nowhere: {stale:?}");
 }

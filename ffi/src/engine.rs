@@ -79,6 +79,7 @@ fn options(raw: Option<&TrilaneOptions>) -> Result<Options, (TrilaneStatus, Stri
         explicit: raw.explicit_start,
         binding: if binding == "go" { "go" } else { "c" },
         read_environment: raw.read_environment,
+        other_agents: Vec::new(),
     })
 }
 

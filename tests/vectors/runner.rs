@@ -89,6 +89,7 @@ impl Bench {
             explicit: true,
             binding: "vectors",
             read_environment: false,
+            other_agents: Vec::new(),
         };
         let engine = Engine::start(options);
         self.last = Some((key, engine.clone()));

@@ -8,7 +8,7 @@ mod texts;
 
 use std::ffi::{CStr, c_void};
 
-use jni_sys::{JNIEnv, JNINativeMethod, jbyteArray, jclass, jint, jlong};
+use jni_sys::{JNIEnv, JNINativeMethod, jbyteArray, jclass, jint, jlong, jstring};
 
 use crate::boundary::boundary;
 use crate::jni::Env;
@@ -32,7 +32,7 @@ pub(crate) fn methods() -> Vec<JNINativeMethod> {
     let mut all = vec![
         entry(c"inbound", c"(II[B)J", inbound as *mut c_void),
         entry(c"pass", c"([B)I", pass as *mut c_void),
-        entry(c"count", c"(I)V", count as *mut c_void),
+        entry(c"failed", c"(Ljava/lang/String;)V", failed as *mut c_void),
         entry(c"firstTag", c"()V", first_tag as *mut c_void),
     ];
     all.extend(texts::METHODS.iter().map(|m| entry(m.0, m.1, m.2.0)));
@@ -90,12 +90,16 @@ unsafe extern "system" fn pass(env: *mut JNIEnv, _class: jclass, values: jbyteAr
     })
 }
 
-/// `static native void count(int counter)`
-unsafe extern "system" fn count(_env: *mut JNIEnv, _class: jclass, _counter: jint) {
-    boundary("count", (), || {
-        if let Some(engine) = engine() {
+/// `static native void failed(String hook)`
+unsafe extern "system" fn failed(env: *mut JNIEnv, _class: jclass, hook: jstring) {
+    boundary("failed", (), || {
+        let Some(engine) = engine() else { return };
+        let hook = Env(env).string(hook).unwrap_or_default();
+        let libraries = crate::table::Table::global().libraries_of(&hook);
+        if libraries.is_empty() {
             engine.count(Counter::HookError);
         }
+        libraries.iter().for_each(|library| engine.hook_failed(library));
     });
 }
 

@@ -29,7 +29,41 @@ pub(crate) fn options(jvmti: Jvmti, agent_option: &str, way: Way) -> Options {
         explicit: way == Way::Agent,
         binding: "java",
         read_environment: true,
+        other_agents: other_agents(&arguments()),
     }
+}
+
+/// Agents that route calls themselves: what their path holds, in lower case, and their name.
+const OTHER_AGENTS: [(&str, &str); 8] = [
+    ("armsagent", "MSE/ARMS"),
+    ("arms-bootstrap", "MSE/ARMS"),
+    ("aliyunjavaagent", "MSE/ARMS"),
+    ("aliyun-java-agent", "MSE/ARMS"),
+    ("one-java-agent", "MSE/ARMS"),
+    ("joylive", "joylive"),
+    ("/live.jar", "joylive"),
+    ("sermant", "Sermant"),
+];
+
+/// What the VM was started with. There is no call for it that runs without Java.
+fn arguments() -> Vec<String> {
+    let line = std::fs::read("/proc/self/cmdline").unwrap_or_default();
+    let line = line.split(|b| *b == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+    let variables = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"];
+    let variables = variables.iter().filter_map(|name| std::env::var(name).ok());
+    let words = variables.flat_map(|v| v.split_ascii_whitespace().map(str::to_string).collect::<Vec<_>>());
+    line.chain(words).collect()
+}
+
+fn other_agents(arguments: &[String]) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    for argument in arguments {
+        let path = argument.strip_prefix("-javaagent:").or_else(|| argument.strip_prefix("-agentpath:"));
+        let path = path.map_or(String::new(), |p| p.split('=').next().unwrap_or("").to_lowercase());
+        let hit = OTHER_AGENTS.iter().find(|(part, _)| path.contains(part));
+        found.extend(hit.map(|(_, name)| *name).filter(|name| !found.contains(name)));
+    }
+    found
 }
 
 /// True if this VM runs a tool of the JDK itself: such a VM stays as it would be without us.
@@ -63,6 +97,16 @@ mod tests {
         ] {
             assert!(names_jdk_tool(tool), "{tool}");
         }
+    }
+
+    #[test]
+    fn other_routing_agents_are_known_by_their_path() {
+        let found = |arguments: &[&str]| other_agents(&arguments.iter().map(|a| a.to_string()).collect::<Vec<_>>());
+        assert_eq!(found(&["java", "-javaagent:/home/admin/.opt/ArmsAgent/arms-bootstrap-1.7.0.jar=x"]), ["MSE/ARMS"]);
+        let two = ["-javaagent:/opt/sermant-agent-2.2.0/agent/sermant-agent.jar", "-javaagent:/opt/live/live.jar"];
+        assert_eq!(found(&two), ["Sermant", "joylive"]);
+        let none = ["-javaagent:/opt/opentelemetry-javaagent.jar=note=sermant", "-Dx=joylive", "deliver/live.jar"];
+        assert!(found(&none).is_empty());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::jvmti::{Event, Jvmti, JvmtiError};
 use crate::settings::{self, Way};
 use crate::table::{Complaint, Table};
 use crate::transform::class_file_load_hook;
+use crate::unsupported;
 use trilane_engine::{Counter, Engine, Level};
 
 /// Set by the first start; every later one is a no-op.
@@ -110,7 +111,7 @@ fn bring_up(env: Env, way: Way, early: bool) {
     }
     engine.on_change(Box::new(|engine| boundary("on_change", (), || changed(engine))));
     refresh(env, engine, early);
-    engine.report_hooks(Box::new(|| Table::global().report()));
+    engine.report_hooks(Box::new(|| Table::global().report().into_iter().chain(unsupported::report()).collect()));
     engine.start_line(&Table::global().summary());
 }
 

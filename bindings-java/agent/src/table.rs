@@ -276,6 +276,15 @@ impl Table {
         }
     }
 
+    /// The libraries behind the name that a bridge class gives to what failed: `dubbo-list` is a hook of `dubbo`.
+    pub(crate) fn libraries_of(&self, hook: &str) -> Vec<&'static str> {
+        if hook == "inbound" {
+            return vec!["tomcat", "jdk-http-server"]; // what both of them share
+        }
+        let own = |name: &str| hook.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        self.libraries.iter().map(|library| library.name).filter(|name| own(name)).collect()
+    }
+
     /// Every library as status shows it.
     pub(crate) fn report(&self) -> Vec<Hook> {
         let installed = self.installed.load(Ordering::Acquire);
@@ -356,6 +365,15 @@ mod tests {
         assert!(untouched);
         assert_eq!((said.len(), said[0].library, said[0].class.as_str()), (1, "b", "x/Two"));
         assert_eq!(table.summary(), "b failed");
+    }
+
+    #[test]
+    fn what_failed_leads_to_its_library() {
+        let table = Table::new(crate::hooks::LIBRARIES);
+        assert_eq!(table.libraries_of("dubbo-list"), ["dubbo"]);
+        assert_eq!(table.libraries_of("httpclient5"), ["httpclient5"]);
+        assert_eq!(table.libraries_of("inbound"), ["tomcat", "jdk-http-server"]);
+        assert!(table.libraries_of("dubbox").is_empty());
     }
 
     #[test]

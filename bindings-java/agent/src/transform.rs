@@ -33,6 +33,7 @@ pub(crate) unsafe extern "system" fn class_file_load_hook(
     boundary("class_file_load_hook", (), || {
         // SAFETY: the VM passes a zero-terminated name and `len` bytes, both valid during this call.
         let (name, bytes) = unsafe { (CStr::from_ptr(name).to_bytes(), slice::from_raw_parts(data, len as usize)) };
+        crate::unsupported::look(name);
         let edited = Table::global().edit(name, bytes, &mut |complaint| start::complain(&complaint));
         let Outcome::Edited(edited) = edited else { return };
         if jni.is_null() || !Table::global().bridges(name).all(|bridge| is_ready(Env(jni), bridge)) {

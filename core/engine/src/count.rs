@@ -44,10 +44,12 @@ pub enum Counter {
     PassDropped,
     /// Requests without a tag that came to this tagged copy.
     UntaggedHere,
+    /// Libraries whose hooks failed too often and were switched off.
+    HookSwitchedOff,
 }
 
 /// All counters, in order.
-pub const ALL: [(Counter, &str); 17] = [
+pub const ALL: [(Counter, &str); 18] = [
     (Counter::Own, "own"),
     (Counter::FallbackNoInstances, "fallback_noinstances"),
     (Counter::FallbackNoneAvailable, "fallback_noavailabled"),
@@ -65,6 +67,7 @@ pub const ALL: [(Counter, &str); 17] = [
     (Counter::EdgeStripped, "edge_stripped"),
     (Counter::PassDropped, "pass_dropped"),
     (Counter::UntaggedHere, "untagged_here"),
+    (Counter::HookSwitchedOff, "hook_switched_off"),
 ];
 
 const SHARDS: usize = 8;

@@ -61,7 +61,8 @@ impl Engine {
     /// One look around: rule file, failures to speak of.
     pub(crate) fn tick(&self) {
         self.warm_up();
-        if self.reload() {
+        let reloaded = self.reload();
+        if self.guard.untold() || reloaded {
             self.notify();
         }
         self.tell_failures();

@@ -3,6 +3,7 @@
 use crate::count::{self, Counter, Counts};
 use crate::ctl::{self, Stop};
 use crate::edge::Border;
+use crate::guard::{self, Guard};
 use crate::lists::{Desk, Lists};
 use crate::log::{Level, Log};
 use crate::process;
@@ -33,6 +34,8 @@ pub struct Options {
     pub binding: &'static str,
     /// False in tests: environment and pod files are not read.
     pub read_environment: bool,
+    /// Other routing agents that the binding saw in this process: then `observe` is the default.
+    pub other_agents: Vec<&'static str>,
 }
 
 /// An instance as a binding hands it over.
@@ -71,12 +74,14 @@ pub struct Engine {
     own_tag_id: TagId,
     pub(crate) base_mode: Mode,
     pub(crate) binding: &'static str,
+    pub(crate) other_agents: Vec<&'static str>,
     /// The publishing lock: whoever holds it may change tags, state or lists.
     pub(crate) desk: Mutex<Desk>,
     observers: Mutex<Vec<Observer>>,
     pub(crate) told: Mutex<Told>,
     /// What is left to chance: each use moves it on.
     pub(crate) chances: AtomicU64,
+    pub(crate) guard: Guard,
 }
 
 static DEFAULT: OnceLock<Arc<Engine>> = OnceLock::new();
@@ -88,7 +93,7 @@ impl Engine {
         let log = Log::new(&log_place(&options));
         let settings = Settings::read(&options.agent_option, &options.properties, options.read_environment, &log);
         let takes_part = options.explicit || settings.asks_to_take_part();
-        let base_mode = if takes_part { settings.mode.unwrap_or(Mode::On) } else { Mode::Off };
+        let base_mode = if takes_part { guard::mode(&settings, &options.other_agents, &log) } else { Mode::Off };
         let mut tags = Tags::new();
         let own_tag_id = if settings.tag.is_empty() { TagId::NONE } else { tags.intern(&settings.tag) };
         let path = settings.rules.clone().unwrap_or_else(|| DEFAULT_RULES.into());
@@ -109,10 +114,12 @@ impl Engine {
             own_tag_id,
             base_mode,
             binding: options.binding,
+            other_agents: options.other_agents,
             desk: Mutex::default(),
             observers: Mutex::default(),
             told: Mutex::new(Told::new()),
             chances: AtomicU64::new(u64::from(std::process::id()) << 32 ^ now().rotate_left(7)),
+            guard: Guard::default(),
         });
         engine.reload();
         if watched {
@@ -161,7 +168,7 @@ impl Engine {
         let state = self.state.load();
         let in_rules = state.snapshot.rules().hooks.iter().rev().find(|(name, _)| name == library).map(|(_, on)| *on);
         let in_settings = self.settings.hooks.get(library).copied();
-        state.mode != Mode::Off && in_rules.unwrap_or(true) && in_settings.unwrap_or(true)
+        state.mode != Mode::Off && !self.guard.off(library) && in_rules.unwrap_or(true) && in_settings.unwrap_or(true)
     }
 
     /// This process's tag; empty for the baseline.
@@ -186,8 +193,12 @@ impl Engine {
             None => "unknown (entry rules and per-service settings of this process wait for a name)".into(),
         };
         let (version, mode, binding) = (crate::VERSION, state.mode.word(), self.binding);
+        let others = match self.other_agents.join(",") {
+            names if names.is_empty() => String::new(),
+            names => format!(" other.agents={names:?}"),
+        };
         let line = format!(
-            "version={version} binding={binding} mode={mode} tag={tag} service={service} rules={} hooks={hooks:?}",
+            "version={version} binding={binding} mode={mode}{others} tag={tag} service={service} rules={} hooks={hooks:?}",
             state.rules_said()
         );
         self.log.write(Level::Info, "TRL-001", "start", &line);

@@ -10,6 +10,7 @@
 //! | `lists` | published lists by id |
 //! | `state` | the snapshot in force, and how a new one is published |
 //! | `ctl` | the one thread: watches the rule file, says what happened |
+//! | `guard` | hooks that fail too often |
 //! | [`log`], [`count`] | words and numbers |
 //! | `status`, [`page`] | what `trilane status` shows, and where it finds it |
 #![deny(unsafe_code)]
@@ -20,6 +21,7 @@ mod dialects;
 mod edge;
 mod engine;
 mod explain;
+mod guard;
 pub mod inbound;
 mod lists;
 pub mod log;

@@ -156,6 +156,15 @@ impl Settings {
         self.values = values;
     }
 
+    /// Settings of MSE that were given and do nothing here: name and source.
+    pub fn unsupported(&self) -> impl Iterator<Item = (&str, &str)> {
+        let theirs =
+            |name: &str| ["mse.", "micro.service.", "profiler.micro.service."].iter().any(|p| name.starts_with(p));
+        let given =
+            self.values.iter().filter(move |(name, _)| theirs(name) && ![TRACE, ENABLE].contains(&name.as_str()));
+        given.map(|(name, (_, source))| (name.as_str(), source.as_str()))
+    }
+
     /// Whether anything was set that says this process wants to take part.
     pub fn asks_to_take_part(&self) -> bool {
         let rules = self.rules.as_deref().unwrap_or(DEFAULT_RULES);

@@ -126,6 +126,7 @@ impl Engine {
             "mode": self.mode().word(),
             "mode_setting": self.base_mode.word(),
             "mode_rules": state.snapshot.rules().mode.map(Mode::word),
+            "other_agents": self.other_agents,
             "tag": self.own_tag(),
             "tag_source": self.settings.tag_source,
             "service": service,
@@ -152,7 +153,12 @@ impl Engine {
     }
 
     fn hook_state(&self, hook: &Hook) -> &'static str {
-        if self.hook_enabled(hook.name) { hook.state } else { "off" }
+        match hook.state {
+            _ if self.guard.off(hook.name) => "switched-itself-off",
+            "unsupported" => "unsupported",
+            state if self.hook_enabled(hook.name) => state,
+            _ => "off",
+        }
     }
 
     /// Per service: its instances by tag, of the largest of its lists, and its decisions.

@@ -218,6 +218,13 @@ impl Program {
         line.unwrap_or_else(|e| panic!("no line from the program: {e}\n{}", self.stderr()))
     }
 
+    /// Writes a line to its standard input and gives the next line of its standard output.
+    pub fn ask(&mut self, line: &str) -> String {
+        let stdin = self.child.stdin.as_mut().expect("piped");
+        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("the program reads");
+        self.line()
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

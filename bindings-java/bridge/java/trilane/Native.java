@@ -74,7 +74,7 @@ final class Native {
     /** Level 0 error, 1 warning, 2 information. */
     static native void log(int level, String code, String key, String message);
 
-    static native void count(int counter);
+    static native void failed(String hook);
 
     /** Before the first scope of this process: classes whose hooks have waited for it are hooked now. */
     static native void firstTag();

@@ -82,7 +82,7 @@ public final class Trilane {
     /** A hook failed: the application goes on, one line a minute says so. */
     static void failed(String hook, Throwable cause) {
         try {
-            Native.count(0);
+            Native.failed(hook);
             String what = "the hook " + hook + " failed and did nothing: " + cause.getClass().getName();
             Native.log(1, "TRL-403", hook, what);
         } catch (Throwable ignored) {
