@@ -24,7 +24,7 @@ def difference(name, flavors, *dialects):
         def repair(case):
             changed = copy.deepcopy(case)
             function(changed)
-            return None if changed == case else changed
+            return None if repr(changed) == repr(case) else changed
         ALL.append(Difference(name, flavors.split(), [f"dubbo-{d}" for d in dialects], repair))
         return function
     return keep
@@ -114,14 +114,6 @@ def attachment_name(case):
         attachments[plain(name)] = attachments.pop(name)
 
 
-@difference("from-bare", "java", "condition")
-def from_bare(case):
-    """`from:` without anything ends the reading of the whole rule."""
-    for condition in conditions(case):
-        if "from" in condition and condition["from"] is None:
-            condition["from"] = {"match": []}
-
-
 @difference("weight-zero", "java go", "condition")
 def weight_zero(case):
     """0 counts as 100."""
@@ -138,8 +130,8 @@ def draw_off_by_one(case):
         for to in condition.get("to", []):
             to["weight"] = scaled(to.get("weight", 100))
     for detail in (case["spec"] or {}).get("details", []):
-        for route in detail["route"]:
-            if route.get("weight", 1) != 0:
+        if all(route.get("weight", 1) for route in detail["route"]):
+            for route in detail["route"]:
                 route["weight"] = scaled(route.get("weight", 1))
 
 
@@ -258,6 +250,19 @@ def mesh_argument_type(case):
                     given[index] = text(given[index])
                 elif index < len(given) and "bool_value" in asked_of and given[index] in ("true", "false"):
                     given[index] = given[index] == "true"
+
+
+@difference("mesh-whole-number", "java", "mesh")
+def mesh_whole_number(case):
+    """A number without a point is not read in `num_value`: nothing equals it, and a range has no such end."""
+    point = lambda value: float(value) if isinstance(value, int) else value
+    for detail in details(case):
+        for match in detail["match"]:
+            for asked_of in (match.get("method") or {}).get("args", []):
+                for test in asked_of.get("num_value", {}).get("oneof", []):
+                    inside = test.get("range", {})
+                    test.update({name: point(test[name]) for name in ("exact", "mod") if name in test})
+                    inside.update({name: point(inside[name]) for name in inside})
 
 
 # Affinity.
