@@ -12,6 +12,9 @@ DIST := dist
 # Each suite prints its name and how long it took.
 suite = @echo "== $(1)"; start=$$SECONDS; { $(2); } || exit 1; echo "== $(1): $$((SECONDS - start)) s"
 
+# Shows a suite's lines, and at the end how many things it says that it skipped.
+skips = awk '{ print; fflush() } /^skipped: / { n++ } END { print n + 0 " skipped" }'
+
 .PHONY: help tools build test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint interop interop-tests
 
 help:
@@ -52,6 +55,9 @@ rust-tests:
 
 java-tests: build
 	$(call suite,java agent,$(CARGO) test --quiet -p trilane-agent --features jvm)
+	$(call suite,java agent and class editor: a part on JDK 11 and 21,jdks=$$(python3 tests/tools/jdks.py 11 21); \
+		export TRILANE_TEST_JDKS=$$jdks; $(CARGO) test --quiet -p trilane-agent --features jvm --test thin \
+		&& $(CARGO) test --quiet -p trilane-classedit --test stress)
 	$(call suite,java: Spring Boot and HTTP clients,python3 bindings-java/it/spring/run.py --boot 35 --jdk 17 --clients new --nacos none)
 	$(call suite,java: Dubbo,python3 bindings-java/it/dubbo/run.py --bed 33-tri)
 
@@ -86,6 +92,9 @@ test: tools build lint rust-tests vectors java-tests go-tests interop-tests demo
 # Versions x JDKs, every bed, a real Nacos, every class of the JDK and of the jars at hand through the class editor.
 test-all: test interop
 	$(call suite,interop: grpc-java as well,python3 tests/interop/run.py --java)
+	$(call suite,java agent$(comma) JDK 11 to 25,jdks=$$(python3 tests/tools/jdks.py 11 17 21 25); export TRILANE_TEST_JDKS=$$jdks; \
+		$(CARGO) test --quiet -p trilane-agent --features jvm 2>&1 | $(skips) \
+		&& $(CARGO) test --quiet -p trilane-classedit --test stress 2>&1 | $(skips))
 	$(call suite,java: Spring$(comma) all versions,python3 bindings-java/it/spring/run.py)
 	$(call suite,java: Dubbo$(comma) all versions,python3 bindings-java/it/dubbo/run.py)
 	$(call suite,class editor: stress,$(CARGO) run --quiet --release -p trilane-classedit --example stress -- $$HOME/.m2)

@@ -1,9 +1,9 @@
 //! The Java agent: how the library gets into a JVM and what it inserts there.
 //!
 //! Read in the order of a class's way: `exports` (what the VM calls), `start` (once per process), `jvmti` (the VM's table),
-//! `settings` (what the VM was told), `table` (which class gets which call), `transform` (one class load),
-//! `unsupported` (libraries without rows),
-//! `bridge` (the Java classes the calls go to), `natives` (what those ask back), `hooks` (one file of rows per library).
+//! `vm` (is it one that was tested), `settings` (what the VM was told), `table` (which class gets which call),
+//! `transform` (one class load), `unsupported` (libraries without rows), `bridge` (the Java classes the calls go to),
+//! `natives` (what those ask back), `hooks` (one file of rows per library).
 
 #![cfg_attr(not(feature = "jvm"), allow(dead_code))]
 
@@ -20,3 +20,4 @@ mod start;
 mod table;
 mod transform;
 mod unsupported;
+mod vm;

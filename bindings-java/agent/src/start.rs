@@ -18,6 +18,9 @@ use crate::settings::{self, Way};
 use crate::table::{Complaint, Table};
 use crate::transform::class_file_load_hook;
 use crate::unsupported;
+use crate::vm;
+use trilane_engine::log::Log;
+use trilane_engine::settings::Settings;
 use trilane_engine::{Counter, Engine, Level};
 
 /// Set by the first start; every later one is a no-op.
@@ -66,7 +69,7 @@ fn listen(jvmti: Jvmti) -> Result<(), JvmtiError> {
 pub(crate) fn start_early(vm: *mut JavaVM, option: String) {
     let _ = AGENT_OPTION.set(option);
     let asked = Jvmti::new(vm).and_then(|jvmti| {
-        if settings::is_jdk_tool(jvmti) {
+        if settings::is_jdk_tool(jvmti) || stays_out(jvmti, Way::Agent) {
             return Ok(());
         }
         listen(jvmti)?;
@@ -80,12 +83,36 @@ pub(crate) fn start_early(vm: *mut JavaVM, option: String) {
 /// Attach and `System.loadLibrary`: starts on the calling thread.
 pub(crate) fn start_live(vm: *mut JavaVM, option: String, way: Way) {
     let _ = AGENT_OPTION.set(option);
-    let started = Jvmti::new(vm).and_then(listen);
+    let started = Jvmti::new(vm).and_then(|jvmti| {
+        if stays_out(jvmti, way) {
+            return Ok(false);
+        }
+        listen(jvmti).map(|()| true)
+    });
     match (started, Env::current()) {
-        (Ok(()), Some(env)) => bring_up(env, way, false),
+        (Ok(false), _) => {}
+        (Ok(true), Some(env)) => bring_up(env, way, false),
         (Err(error), _) => say_error("start", &error.to_string()),
-        (Ok(()), None) => say_error("start", "the starting thread is not attached to the VM"),
+        (Ok(true), None) => say_error("start", "the starting thread is not attached to the VM"),
     }
+}
+
+/// True in a VM that was never tested and where nobody forces the library: it says so, and does nothing at all.
+fn stays_out(jvmti: Jvmti, way: Way) -> bool {
+    // What the command line says is believed, then what the VM says of itself.
+    let specification = ["java.specification.version", "java.vm.specification.version"];
+    let version = specification.iter().find_map(|name| jvmti.property(name)).unwrap_or_default();
+    let Some(why) = vm::untested(&version, &jvmti.property("java.vm.name").unwrap_or_default()) else { return false };
+    let option = AGENT_OPTION.get().map_or("", String::as_str);
+    let options = settings::options(jvmti, option, way);
+    let settings = Settings::read(&options.agent_option, &options.properties, options.read_environment, &Log::off());
+    let silent = !options.explicit && !settings.asks_to_take_part();
+    if !settings.force && !silent {
+        let remedy =
+            "the library stays inert here and the application runs as without it; trilane.force=true starts it";
+        Log::new(&settings.log).write(Level::Warn, "TRL-406", "vm", &format!("never tested: {why}: {remedy}"));
+    }
+    !settings.force
 }
 
 unsafe extern "system" fn vm_init(_jvmti: *mut c_void, env: *mut JNIEnv, _thread: jobject) {

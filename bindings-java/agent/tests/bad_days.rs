@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use support::{Connection, Jdk, Program, agentpath, classes, dump_agent, java, jdks, jdks_with_server, library};
+use support::{
+    Connection, Jdk, Program, agentpath, class_path, dump_agent, java, jdks, jdks_with_server, library, skip,
+};
 
 fn chain(jdk: &Jdk, options: &[&str]) -> (Program, Program) {
     let c = Program::start(jdk, options, &["Hop", "C", "end"]);
@@ -20,7 +22,7 @@ fn chain(jdk: &Jdk, options: &[&str]) -> (Program, Program) {
 fn attaching_under_load_loses_no_request() {
     for jdk in jdks_with_server() {
         if !jdk.has("jcmd") {
-            println!("skipped: {jdk:?} has no jcmd");
+            skip(&format!("{jdk:?} has no jcmd"));
             continue;
         }
         let (b, _c) = chain(&jdk, &[]);
@@ -92,7 +94,8 @@ fn small_heaps_other_collectors_and_more_processors_change_nothing() {
 fn a_shell_between_and_the_variable_instead_of_the_option() {
     for jdk in jdks_with_server() {
         let c = Program::start(&jdk, &[], &["Hop", "C", "end"]);
-        let line = format!("{} -cp {} Hop B future {}", jdk.java().display(), classes().display(), c.url());
+        let path = class_path(&jdk);
+        let line = format!("{} -cp {} Hop B future {}", jdk.java().display(), path.display(), c.url());
         let mut shell = Command::new("sh");
         shell.args(["-c", &line]).env("JAVA_TOOL_OPTIONS", agentpath(""));
         let b = Program::spawn(&mut shell);
@@ -129,7 +132,7 @@ fn opentelemetry() -> Option<PathBuf> {
 #[test]
 fn the_opentelemetry_agent_may_come_first_or_last() {
     let Some(jar) = opentelemetry() else {
-        println!("skipped: no opentelemetry-javaagent jar in TRILANE_OTEL_JAR or .cache/bench");
+        skip("no opentelemetry-javaagent jar in TRILANE_OTEL_JAR or .cache/bench");
         return;
     };
     let other = format!("-javaagent:{}", jar.display());

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use support::{Jdk, Program, agentpath, dump_agent, fresh_dir, java, jdks, jdks_with_server, library};
+use support::{Jdk, Program, agentpath, dump_agent, fresh_dir, java, jdks, jdks_with_server, library, skip};
 
 fn run(command: &mut Command) -> (Output, String, String) {
     let output = command.output().expect("it starts");
@@ -96,11 +96,30 @@ fn load_library_takes_part_only_when_something_says_so() {
     }
 }
 
+/// There is no JDK 8 here: the VM is told on its command line that it is one.
+#[test]
+fn a_runtime_that_was_never_tested_runs_as_without_the_library_unless_it_is_forced() {
+    let old = "-Djava.specification.version=1.8";
+    for jdk in jdks() {
+        let (bridge, stderr) = hello(&jdk, &[&agentpath(""), old]);
+        assert!(!bridge && stderr.lines().count() == 1, "{jdk:?} {stderr}");
+        assert!(stderr.contains(" TRL-406 ") && stderr.contains("Java 8") && stderr.contains("trilane.force=true"));
+        let (bridge, stderr) = hello(&jdk, &[&agentpath("trilane.log=off"), old]);
+        assert!(!bridge && stderr.is_empty(), "{jdk:?} {stderr}");
+        for forced in [[&agentpath("trilane.force=true"), old], [&agentpath(""), "-Dtrilane.force=true"]] {
+            let (bridge, stderr) = hello(&jdk, &[forced[0], forced[1], old]);
+            assert!(bridge && stderr.lines().count() == 1 && stderr.contains("TRL-001"), "{jdk:?} {stderr}");
+        }
+        let newer = hello(&jdk, &[&agentpath(""), "-Djava.specification.version=26"]);
+        assert!(!newer.0 && newer.1.contains("Java 26"), "{jdk:?} {newer:?}");
+    }
+}
+
 #[test]
 fn attaching_to_a_running_program_hooks_what_it_has_loaded() {
     for jdk in jdks_with_server() {
         if !jdk.has("jcmd") {
-            println!("skipped: {jdk:?} has no jcmd");
+            skip(&format!("{jdk:?} has no jcmd"));
             continue;
         }
         let c = Program::start(&jdk, &[], &["Hop", "C", "end"]);
@@ -138,7 +157,7 @@ fn jdk_tools_run_as_if_the_library_were_not_there() {
             ("javadoc", "--version"),
         ] {
             if !jdk.has(tool) {
-                println!("skipped: {jdk:?} has no {tool}");
+                skip(&format!("{jdk:?} has no {tool}"));
                 continue;
             }
             let mut bare = Command::new(jdk.tool(tool));
@@ -240,7 +259,7 @@ fn the_bridge_is_of_java_8_level() {
 fn bridge_classes() -> Vec<PathBuf> {
     let build = library().with_file_name("build");
     let Ok(entries) = std::fs::read_dir(&build) else {
-        println!("skipped: {} is not there (the library was given by TRILANE_LIB)", build.display());
+        skip(&format!("{} is not there (the library was given by TRILANE_LIB)", build.display()));
         return Vec::new();
     };
     entries

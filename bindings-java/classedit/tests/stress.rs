@@ -1,4 +1,4 @@
-//! A part of `examples/stress.rs` that fits an ordinary test run: java.base of the JDK at hand.
+//! A part of `examples/stress.rs` that fits an ordinary test run: java.base of the JDKs at hand.
 
 mod support;
 
@@ -14,15 +14,21 @@ fn java_base(jdk: &Jdk, scratch: &support::Scratch, wanted: impl Fn(&str) -> boo
 /// Every method with all operations; `java.*` cannot be defined by a loader.
 #[test]
 fn edited_classes_of_the_jdk_are_verified() {
-    let Some(jdk) = Jdk::find() else { return };
-    let scratch = stress::compile(&jdk);
-    let classes = java_base(&jdk, &scratch, |name| !name.starts_with("java/"));
+    Jdk::all().iter().for_each(verified);
+}
+
+fn verified(jdk: &Jdk) {
+    let scratch = stress::compile(jdk);
+    let classes = java_base(jdk, &scratch, |name| !name.starts_with("java/"));
     let (mut edited, totals) = stress::edit_classes(&classes, Rows::All);
-    let outcome = stress::link(&jdk, scratch.path(), &classes, &edited);
+    let outcome = stress::link(jdk, scratch.path(), &classes, &edited);
     let (linked, errors) = (outcome.linked, outcome.errors.len());
     println!(
-        "stress: classes={} methods={} refused={} errors={errors}",
-        totals.classes, totals.methods, totals.refused
+        "stress: {} classes={} methods={} refused={} errors={errors}",
+        jdk.home(),
+        totals.classes,
+        totals.methods,
+        totals.refused
     );
     assert_eq!(outcome.errors, [""; 0]);
     assert!(linked > 2000 && totals.methods > 20_000 && totals.refused < 100, "{linked} linked");
@@ -31,7 +37,7 @@ fn edited_classes_of_the_jdk_are_verified() {
     let broken = "sun/net/www/MessageHeader";
     let class = edited.iter_mut().find(|c| c.name == broken).expect("a class to break");
     support::hide_frames(&mut class.bytes);
-    let outcome = stress::link(&jdk, scratch.path(), &classes, &edited);
+    let outcome = stress::link(jdk, scratch.path(), &classes, &edited);
     assert_eq!(outcome.errors.len(), 1, "{:?}", outcome.errors);
     assert!(outcome.errors[0].contains("sun.net.www.MessageHeader: java.lang.VerifyError"), "{:?}", outcome.errors);
 }
@@ -39,14 +45,18 @@ fn edited_classes_of_the_jdk_are_verified() {
 /// A JVM starts and works with edited `java.*` classes in place.
 #[test]
 fn a_jvm_runs_on_edited_classes() {
-    let Some(jdk) = Jdk::find() else { return };
-    let scratch = stress::compile(&jdk);
+    Jdk::all().iter().for_each(runs);
+}
+
+fn runs(jdk: &Jdk) {
+    let scratch = stress::compile(jdk);
     let wanted = ["java/util/", "java/net/", "java/io/", "java/nio/", "java/time/", "java/text/"];
-    let classes = java_base(&jdk, &scratch, |name| wanted.iter().any(|w| name.starts_with(w)));
+    let classes = java_base(jdk, &scratch, |name| wanted.iter().any(|w| name.starts_with(w)));
     let (edited, totals) = stress::edit_classes(&classes, Rows::Probe);
-    let options = stress::patch_options(&jdk, scratch.path(), &edited);
-    let outcome = stress::link_own(&jdk, scratch.path(), &options, &classes);
-    println!("stress: classes={} methods={} refused={}", totals.classes, totals.methods, totals.refused);
+    let options = stress::patch_options(jdk, scratch.path(), &edited);
+    let outcome = stress::link_own(jdk, scratch.path(), &options, &classes);
+    let (changed, refused) = (totals.methods, totals.refused);
+    println!("stress: {} classes={} methods={changed} refused={refused}", jdk.home(), totals.classes);
     assert_eq!(outcome.errors, [""; 0]);
     assert!(outcome.linked == classes.len() && totals.methods > 10_000, "{} linked", outcome.linked);
 }

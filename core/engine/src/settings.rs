@@ -34,6 +34,8 @@ pub struct Settings {
     pub tag_trace: bool,
     /// `trilane.rules`.
     pub rules: Option<String>,
+    /// `trilane.force`: takes part in a runtime that was never tested, too.
+    pub force: bool,
     /// `trilane.edge`: carriers of incoming requests are not believed.
     pub edge: bool,
     /// `trilane.edge.trust`: whose carriers an edge believes.
@@ -137,6 +139,7 @@ impl Settings {
         self.tag_trace = get(TRACE).is_some_and(|(v, _)| v.eq_ignore_ascii_case("true"));
         self.log = get("trilane.log").map_or(String::new(), |(v, _)| v.to_string());
         self.rules = get("trilane.rules").map(|(v, _)| v.to_string());
+        self.force = get("trilane.force").is_some_and(|(v, _)| v.eq_ignore_ascii_case("true"));
         self.edge = get("trilane.edge").is_some_and(|(v, _)| v.eq_ignore_ascii_case("true"));
         self.edge_trust = networks(&list(TRUST), log);
         self.pass = passed(&list(PASS), log);
@@ -240,7 +243,7 @@ fn upper(environment: &[(String, String)]) -> Vec<(String, String)> {
         }
     };
     take(TAG, "MSE_ALICLOUD_SERVICE_TAG");
-    let fixed = [TAG, TRACE, ENABLE, "trilane.mode", "trilane.rules", "trilane.log", "trilane.edge"];
+    let fixed = [TAG, TRACE, ENABLE, "trilane.mode", "trilane.rules", "trilane.log", "trilane.edge", "trilane.force"];
     let more = ["trilane.carriers.read", "trilane.carriers.write", "trilane.carriers.to", "trilane.metadata.read"];
     let rest = [PASS, TRUST, "trilane.metadata.write", "trilane.service", "otel.service.name"];
     for name in fixed.iter().chain(&more).chain(&rest).chain(&PROPERTY_NAMES) {

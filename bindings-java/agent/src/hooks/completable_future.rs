@@ -5,12 +5,21 @@ use trilane_classedit::ParamMatch;
 
 use crate::table::{Library, Row, RowOp};
 
+const FUNCTION: &str = "Ljava/util/function/Function;";
+
 const fn stage(class: &'static str, param: u16) -> Row {
     Row::new(class, "<init>", ParamMatch::Any, RowOp::MapArg(param, &[]), ("CompletableFutures", "stage"))
 }
 
 const fn of_two(class: &'static str, param: u16) -> Row {
     Row::new(class, "<init>", ParamMatch::Any, RowOp::MapArg(param, &[]), ("CompletableFutures", "stageOfTwo"))
+}
+
+/// Has an executor as its first parameter since JDK 12.
+const fn exceptionally(params: &'static [(usize, &'static str)], param: u16) -> Row {
+    let class = "java/util/concurrent/CompletableFuture$UniExceptionally";
+    let bridge = ("CompletableFutures", "stage");
+    Row::new(class, "<init>", ParamMatch::At(params), RowOp::MapArg(param, &[]), bridge).optional()
 }
 
 /// Switch `completable-future`.
@@ -25,7 +34,8 @@ pub(super) const LIBRARY: Library = Library {
         stage("java/util/concurrent/CompletableFuture$UniRun", 3),
         stage("java/util/concurrent/CompletableFuture$UniWhenComplete", 3),
         of_two("java/util/concurrent/CompletableFuture$UniHandle", 3),
-        stage("java/util/concurrent/CompletableFuture$UniExceptionally", 3),
+        exceptionally(&[(3, FUNCTION)], 3),
+        exceptionally(&[(2, FUNCTION)], 2), // JDK 11: no executor
         stage("java/util/concurrent/CompletableFuture$UniComposeExceptionally", 3),
         stage("java/util/concurrent/CompletableFuture$UniCompose", 3),
         of_two("java/util/concurrent/CompletableFuture$BiApply", 4),

@@ -27,7 +27,8 @@ pub(super) const LIBRARY: Library = Library {
         Row::new(POOL, "submit", FORK_JOIN, RowOp::MapArg(0, &[]), ("ForkJoin", "task")),
         Row::new(POOL, "submit", FORK_JOIN, RowOp::MapReturn(&[]), ("ForkJoin", "original")),
         Row::new(POOL, "invokeAll", COLLECTION, RowOp::MapArg(0, &[]), ("ForkJoin", "all")),
-        Row::new(POOL, "invokeAny", COLLECTION, RowOp::MapArg(0, &[]), ("ForkJoin", "all")),
+        // JDK 11 inherits it: there each task comes by `execute`.
+        Row::new(POOL, "invokeAny", COLLECTION, RowOp::MapArg(0, &[]), ("ForkJoin", "all")).optional(),
         Row::new(POOL, "schedule", RUNNABLE, RowOp::MapArg(0, &[]), ("ForkJoin", "runnable")).optional(),
         Row::new(POOL, "schedule", CALLABLE, RowOp::MapArg(0, &[]), ("ForkJoin", "runnable")).optional(),
         Row::new(POOL, "scheduleAtFixedRate", RUNNABLE, RowOp::MapArg(0, &[]), ("ForkJoin", "runnable")).optional(),

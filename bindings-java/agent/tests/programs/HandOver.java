@@ -28,6 +28,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 
 /** One handler that hands work over in every way the JDK has, and tells which tag each way's own call carried. */
 public class HandOver {
@@ -150,6 +151,7 @@ public class HandOver {
         });
         ways.put("fork-join.invokeAll",
                 () -> FORK_JOIN.invokeAll(Arrays.<Callable<String>>asList(HandOver::tag)).get(0).get());
+        ways.put("fork-join.invokeAny", () -> FORK_JOIN.invokeAny(Arrays.<Callable<String>>asList(HandOver::tag)));
         ways.put("fork-join.exception", () -> {
             try {
                 FORK_JOIN.invoke(new RecursiveTask<String>() {
@@ -172,19 +174,31 @@ public class HandOver {
         ways.put("future.supplyAsync.pool", () -> CompletableFuture.supplyAsync(HandOver::tag, POOL).get());
         ways.put("future.supplyAsync.own-executor",
                 () -> CompletableFuture.supplyAsync(HandOver::tag, task -> new Thread(task).start()).get());
-        ways.put("future.thenApplyAsync", () -> byBareThread().thenApplyAsync(x -> tag()).get());
-        ways.put("future.thenApply", () -> byBareThread().thenApply(x -> tag()).get());
-        ways.put("future.thenCompose", () -> byBareThread().thenCompose(x -> CompletableFuture.supplyAsync(HandOver::tag)).get());
-        ways.put("future.handle", () -> byBareThread().handle((x, e) -> tag()).get());
-        ways.put("future.thenCombine", () -> byBareThread().thenCombine(byBareThread(), (x, y) -> tag()).get());
+        ways.put("future.thenApplyAsync", () -> byBareThread(f -> f.thenApplyAsync(x -> tag())));
+        ways.put("future.thenApply", () -> byBareThread(f -> f.thenApply(x -> tag())));
+        ways.put("future.thenCompose",
+                () -> byBareThread(f -> f.thenCompose(x -> CompletableFuture.supplyAsync(HandOver::tag))));
+        ways.put("future.exceptionally", () -> byBareThread(f -> f.thenApply(x -> {
+            if (x != null) {
+                throw new IllegalStateException("on purpose");
+            }
+            return "not thrown";
+        }).exceptionally(e -> tag())));
+        ways.put("future.handle", () -> byBareThread(f -> f.handle((x, e) -> tag())));
+        ways.put("future.thenCombine", () -> byBareThread(f -> {
+            CompletableFuture<String> other = new CompletableFuture<>();
+            CompletableFuture<String> both = f.thenCombine(other, (x, y) -> tag());
+            new Thread(() -> other.complete("y")).start();
+            return both;
+        }));
         ways.put("future.whenComplete", () -> {
             String[] got = new String[1];
-            byBareThread().whenComplete((x, e) -> got[0] = tag()).get();
+            byBareThread(f -> f.whenComplete((x, e) -> got[0] = tag()));
             return got[0];
         });
         ways.put("future.runAfterEither", () -> {
             CompletableFuture<String> got = new CompletableFuture<>();
-            byBareThread().runAfterEither(byBareThread(), () -> got.complete(tag()));
+            byBareThread(f -> f.runAfterEither(new CompletableFuture<>(), () -> got.complete(tag())));
             return got.get();
         });
     }
@@ -235,19 +249,12 @@ public class HandOver {
         };
     }
 
-    /** Completed by a thread that nobody handed anything to. */
-    static CompletableFuture<String> byBareThread() {
+    /** What the stage gives whose future a thread completes that nobody handed anything to. */
+    static <T> T byBareThread(Function<CompletableFuture<String>, CompletableFuture<T>> stage) throws Exception {
         CompletableFuture<String> future = new CompletableFuture<>();
-        Thread thread = new Thread(() -> {
-            try {
-                Thread.sleep(20); // so that the stage is written down before the value is there
-            } catch (InterruptedException e) {
-                return;
-            }
-            future.complete("x");
-        });
-        thread.start();
-        return future;
+        CompletableFuture<T> after = stage.apply(future); // written down before the value is there
+        new Thread(() -> future.complete("x")).start();
+        return after.get();
     }
 
     static class Leaf extends RecursiveTask<String> {

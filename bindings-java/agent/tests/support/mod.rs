@@ -1,6 +1,9 @@
 //! What the real-JVM tests share: JDKs, the library under test, Java programs compiled at test time, a plain client.
-#![allow(dead_code)] // each test file uses a part
+#![allow(dead_code, unused_imports)] // each test file uses a part
 
+mod jdk;
+
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -10,70 +13,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-/// One Java runtime.
-#[derive(Debug, Clone)]
-pub struct Jdk {
-    pub home: PathBuf,
-}
-
-impl Jdk {
-    pub fn java(&self) -> PathBuf {
-        self.home.join("bin/java")
-    }
-
-    pub fn tool(&self, name: &str) -> PathBuf {
-        self.home.join("bin").join(name)
-    }
-
-    pub fn has(&self, name: &str) -> bool {
-        self.tool(name).exists()
-    }
-}
-
-/// The runtimes to test with: `TRILANE_TEST_JDKS` (homes, colon-separated), else all under `/usr/lib/jvm`.
-pub fn jdks() -> Vec<Jdk> {
-    let listed = match std::env::var("TRILANE_TEST_JDKS") {
-        Ok(list) => homes(list.split(':').map(PathBuf::from)),
-        Err(_) => installed(),
-    };
-    if listed.is_empty() {
-        println!("skipped: no JDK under /usr/lib/jvm and none in TRILANE_TEST_JDKS");
-    }
-    listed
-}
-
-/// Those of them that have `com.sun.net.httpserver`, which the test services are made of.
-pub fn jdks_with_server() -> Vec<Jdk> {
-    let mut with = jdks();
-    with.retain(|jdk| {
-        let listed = Command::new(jdk.java()).arg("--list-modules").output().expect("java starts");
-        let has = String::from_utf8_lossy(&listed.stdout).contains("jdk.httpserver");
-        if !has {
-            println!("skipped: {} has no module jdk.httpserver", jdk.home.display());
-        }
-        has
-    });
-    with
-}
-
-fn installed() -> Vec<Jdk> {
-    let entries = std::fs::read_dir("/usr/lib/jvm").into_iter().flatten();
-    homes(entries.filter_map(|entry| entry.ok().map(|e| e.path())))
-}
-
-fn homes(paths: impl Iterator<Item = PathBuf>) -> Vec<Jdk> {
-    let mut homes: Vec<PathBuf> =
-        paths.filter(|home| home.join("bin/java").exists()).filter_map(|home| home.canonicalize().ok()).collect();
-    homes.sort();
-    homes.dedup();
-    homes.into_iter().map(|home| Jdk { home }).collect()
-}
-
-/// A JDK with a compiler; the runtimes under test need not have one.
-fn compiler() -> Jdk {
-    let found = jdks().into_iter().chain(installed()).find(|jdk| jdk.has("javac"));
-    found.expect("javac is needed: install a JDK 17 or later under /usr/lib/jvm")
-}
+pub use jdk::{Jdk, compiler_tool, jdks, jdks_with_server, skip};
 
 /// The library under test: `TRILANE_LIB`, else built now in this build's own target directory.
 pub fn library() -> &'static Path {
@@ -105,21 +45,31 @@ pub fn agentpath(option: &str) -> String {
 /// The directory of the compiled test programs.
 pub fn classes() -> &'static Path {
     static CLASSES: OnceLock<PathBuf> = OnceLock::new();
-    CLASSES.get_or_init(|| {
-        let out = fresh_dir("classes");
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
-        let mut files: Vec<PathBuf> = std::fs::read_dir(&sources)
-            .expect("tests/programs")
-            .filter_map(|entry| entry.ok().map(|e| e.path()))
-            .filter(|path| path.extension().is_some_and(|ext| ext == "java"))
-            .collect();
-        files.sort();
-        let mut javac = Command::new(compiler().tool("javac"));
-        javac.args(["--release", "11", "-nowarn", "-d"]).arg(&out).args(&files);
-        let output = javac.output().expect("javac starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        out
-    })
+    CLASSES.get_or_init(|| compile("programs", "classes", &["--release", "11"]))
+}
+
+/// Compiles the Java sources of `tests/<folder>` into a fresh directory `<name>`.
+pub fn compile(folder: &str, name: &str, options: &[&str]) -> PathBuf {
+    let out = fresh_dir(name);
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder), &mut files);
+    files.sort();
+    let mut javac = Command::new(compiler_tool("javac"));
+    javac.args(options).args(["-nowarn", "-d"]).arg(&out).args(&files);
+    let output = javac.output().expect("javac starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    out
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder of sources").map(|entry| entry.expect("readable")) {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ext| ext == "java") {
+            found.push(path);
+        }
+    }
 }
 
 /// The test agent's jar: it prints check sums of class bytes as they are after all native agents.
@@ -127,7 +77,7 @@ pub fn dump_agent() -> PathBuf {
     let jar = fresh_dir("dump").join("dump.jar");
     let manifest = jar.with_extension("mf");
     std::fs::write(&manifest, "Premain-Class: Dump\nCan-Retransform-Classes: true\n").expect("writable");
-    let mut tool = Command::new(compiler().tool("jar"));
+    let mut tool = Command::new(compiler_tool("jar"));
     tool.arg("cfm").arg(&jar).arg(&manifest).arg("-C").arg(classes()).arg(".");
     assert!(tool.status().expect("jar starts").success());
     jar
@@ -151,8 +101,18 @@ pub fn java(jdk: &Jdk, options: &[&str]) -> Command {
     }
     // The JDK's server writes an answer in two pieces, which a delayed acknowledgement makes slow.
     command.arg("-Dsun.net.httpserver.nodelay=true");
-    command.args(options).arg("-cp").arg(classes());
+    command.args(options).arg("-cp").arg(class_path(jdk));
     command
+}
+
+/// The test programs, and what they stand on in this runtime.
+pub fn class_path(jdk: &Jdk) -> OsString {
+    let mut path = classes().as_os_str().to_owned();
+    for more in jdk.server_path() {
+        path.push(":");
+        path.push(more);
+    }
+    path
 }
 
 /// A running Java program that printed `ready <port>`.

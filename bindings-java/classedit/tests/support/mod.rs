@@ -34,9 +34,10 @@ impl Drop for Scratch {
     }
 }
 
-/// javac and java.
+/// javac and java; the runtime may be another one than the compiler's.
 pub struct Jdk {
     bin: PathBuf,
+    compiler: PathBuf,
 }
 
 impl Jdk {
@@ -49,12 +50,25 @@ impl Jdk {
             // Past the test harness, which shows what a passing test prints to nobody.
             let _ = writeln!(std::io::stderr(), "skipped: no javac");
         }
-        found.map(|bin| Self { bin })
+        found.map(|bin| Self { compiler: bin.clone(), bin })
+    }
+
+    /// The runtimes named in TRILANE_TEST_JDKS (homes, colon-separated), else the one of [`Jdk::find`].
+    pub fn all() -> Vec<Self> {
+        let Some(found) = Self::find() else { return Vec::new() };
+        let Some(homes) = env::var_os("TRILANE_TEST_JDKS") else { return vec![found] };
+        let bins = env::split_paths(&homes).map(|home| home.join("bin")).filter(|bin| bin.join("java").is_file());
+        bins.map(|bin| Self { bin, compiler: found.compiler.clone() }).collect()
+    }
+
+    /// Where the runtime is, for messages.
+    pub fn home(&self) -> String {
+        self.bin.parent().unwrap_or(&self.bin).display().to_string()
     }
 
     pub fn compile(&self, names: &[&str], options: &[&str], out: &Path) {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/java");
-        let done = Command::new(self.bin.join("javac"))
+        let done = Command::new(self.compiler.join("javac"))
             .args(options)
             .arg("-d")
             .arg(out)

@@ -1,0 +1,5 @@
+package com.sun.net.httpserver;
+
+/** See {@link HttpServer}; nothing is asked of it. */
+public class HttpContext {
+}
