@@ -174,7 +174,7 @@ impl Program {
 
     /// The next line of its standard output.
     pub fn line(&self) -> String {
-        let line = self.lines.recv_timeout(Duration::from_secs(60));
+        let line = self.lines.recv_timeout(Duration::from_secs(240));
         line.unwrap_or_else(|e| panic!("no line from the program: {e}\n{}", self.stderr()))
     }
 
