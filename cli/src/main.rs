@@ -1,6 +1,7 @@
-//! The trilane program: `version`, `check`, `explain`, `status`, `go build`.
+//! The trilane program: `version`, `check`, `convert`, `explain`, `status`, `go build`.
 
 mod check;
+mod convert;
 mod explain;
 mod gobuild;
 mod status;
@@ -34,6 +35,8 @@ enum Command {
     Status(status::Args),
     /// Say why a request goes where it goes
     Explain(Box<explain::Options>),
+    /// Write the lanes of joylive, Polaris or OpenSergo as a native rule file
+    Convert(convert::Args),
     /// Build a Go program with lanes woven in, from sources that stay as they are
     Go {
         #[command(subcommand)]
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
             OK
         }
         Command::Check(options) => check::run(&options),
+        Command::Convert(args) => convert::run(&args),
         Command::Status(args) => status::run(args),
         Command::Explain(options) => explain::run(*options),
         Command::Go { command: GoCommand::Build { args } } => gobuild::run(&args),

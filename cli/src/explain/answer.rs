@@ -10,7 +10,7 @@ use trilane_lane::model::chain::Chain;
 use trilane_lane::model::decide::{Entropy, decide};
 use trilane_lane::model::explain::{Recorder, Told};
 use trilane_lane::model::plan::{Endpoint, Plan};
-use trilane_lane::model::share::shares;
+use trilane_lane::model::share::{self, shares};
 use trilane_lane::model::tags::TagPlan;
 use trilane_lane::model::{Caller, Policy};
 use trilane_lane::route::{Case as Why, Found};
@@ -229,8 +229,8 @@ fn modelled(case: &Case, lowered: dialect::Lowered, entropy: u64) -> Answer {
     let endpoints: Vec<Endpoint> = (0..case.instances.len()).map(endpoint).collect();
     let carried = carried(case).0;
     let untagged = Asked { request: &case.request, service: &case.service, tag: carried.as_deref() };
-    let plan = TagPlan::new(&lowered.model, &caller);
-    let tagged = plan.decide(&untagged, carried.as_deref(), &|_| None, &mut Entropy(entropy), &mut ());
+    let tag_plan = TagPlan::new(&lowered.model, &caller);
+    let tagged = tag_plan.decide(&untagged, carried.as_deref(), &|_| None, &mut Entropy(entropy), &mut ());
     let mut names = vec![case.service.as_str()];
     names.extend(case.request.service.as_deref());
     names.extend(case.request.host.as_deref());
@@ -244,8 +244,11 @@ fn modelled(case: &Case, lowered: dialect::Lowered, entropy: u64) -> Answer {
         None => plan.endpoints()[at as usize].address.to_string(),
     };
     let mut answer = Answer { notes: lowered.notes, ..Answer::default() };
-    for (at, part) in shares(&plan, &asked).parts {
-        answer.put(id(at), part);
+    for (way, of_all) in share::tags(&tag_plan, &untagged, carried.as_deref(), &|_| None) {
+        let asked = Asked { tag: way.tag, ..untagged };
+        for (at, part) in shares(&plan, &asked).parts {
+            answer.put(id(at), part * of_all);
+        }
     }
     answer.case = case_word(decision.case).into();
     answer.pick = decision.index.map(id);

@@ -156,6 +156,7 @@ impl Request {
 const HTTP_METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
 
 /// A request whose tag is decided, as the model sees it.
+#[derive(Clone, Copy)]
 pub struct Asked<'c> {
     pub request: &'c Request,
     pub service: &'c str,

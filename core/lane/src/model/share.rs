@@ -2,6 +2,7 @@
 
 use super::decide::{Choose, Decision, Facts, decide};
 use super::plan::Plan;
+use super::tags::{TagPlan, Tagged};
 use std::collections::BTreeMap;
 
 /// Most ways that are followed.
@@ -35,6 +36,30 @@ pub fn shares<F: Facts + ?Sized>(plan: &Plan, facts: &F) -> Shares {
     shares.cut = true;
     shares.set = shares.parts.keys().copied().collect();
     shares
+}
+
+/// Every tag that chance can give a request, each with its part of many such requests.
+pub fn tags<'v, F: Facts + ?Sized>(
+    plan: &'v TagPlan,
+    facts: &'v F,
+    own: Option<&'v str>,
+    table: &dyn Fn(&str) -> Option<&'v str>,
+) -> Vec<(Tagged<'v>, f64)> {
+    let mut found: Vec<(Tagged<'v>, f64)> = Vec::new();
+    let mut script = Vec::new();
+    for _ in 0..MAX_WAYS {
+        let mut way = Way { script: std::mem::take(&mut script), at: 0, part: 1.0 };
+        let tagged = plan.decide(facts, own, table, &mut way, &mut ());
+        match found.iter_mut().find(|(known, _)| known.tag == tagged.tag) {
+            Some((_, part)) => *part += way.part,
+            None => found.push((tagged, way.part)),
+        }
+        script = way.script;
+        if !next(&mut script) {
+            break;
+        }
+    }
+    found
 }
 
 impl Shares {

@@ -12,6 +12,7 @@ mod virtual_service;
 
 pub(super) use lower::{Rules, default_lane_policy, everybody_else, lower as lower_rules, names_of};
 pub(super) use matches::{LabelSources, Scope, matches};
+pub(super) use values::{Of, string_match};
 
 use super::Context;
 use crate::model::Model;

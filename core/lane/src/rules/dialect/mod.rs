@@ -13,7 +13,11 @@ mod dubbo_common;
 pub mod dubbo_condition;
 pub mod dubbo_mesh;
 pub mod dubbo_tag;
+mod import;
 pub mod istio;
+pub mod joylive;
+pub mod opensergo;
+pub mod polaris;
 
 /// A rule dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,12 @@ pub enum Dialect {
     DubboMesh,
     /// `….affinity-router`.
     DubboAffinity,
+    /// joylive-agent's `lanes.json`.
+    Joylive,
+    /// Polaris' LaneGroup.
+    Polaris,
+    /// OpenSergo's TrafficLane.
+    OpenSergo,
 }
 
 /// What the text itself does not say.
@@ -63,7 +73,7 @@ type Lower = fn(&[Value<'_>], &Context<'_>) -> Model;
 
 impl Dialect {
     /// All, by the name that `dialect:` and `trilane explain` use.
-    pub const ALL: [(&'static str, Dialect); 7] = [
+    pub const ALL: [(&'static str, Dialect); 10] = [
         ("native", Dialect::Native),
         ("asm", Dialect::Asm),
         ("istio", Dialect::Istio),
@@ -71,6 +81,9 @@ impl Dialect {
         ("dubbo-condition", Dialect::DubboCondition),
         ("dubbo-mesh", Dialect::DubboMesh),
         ("dubbo-affinity", Dialect::DubboAffinity),
+        ("joylive", Dialect::Joylive),
+        ("polaris", Dialect::Polaris),
+        ("opensergo", Dialect::OpenSergo),
     ];
 
     /// The dialect of this name.
@@ -92,6 +105,9 @@ impl Dialect {
             Dialect::DubboCondition => Some(dubbo_condition::lower),
             Dialect::DubboMesh => Some(dubbo_mesh::lower),
             Dialect::DubboAffinity => Some(dubbo_affinity::lower),
+            Dialect::Joylive => Some(joylive::lower),
+            Dialect::Polaris => Some(polaris::lower),
+            Dialect::OpenSergo => Some(opensergo::lower),
         }
     }
 }
@@ -112,6 +128,7 @@ pub fn detect(documents: &[tree::Node]) -> Option<Dialect> {
             "istio.alibabacloud.com" => Dialect::Asm,
             "networking.istio.io" => Dialect::Istio,
             "service.dubbo.apache.org" => Dialect::DubboMesh,
+            "traffic.opensergo.io" => Dialect::OpenSergo,
             _ if matches!(kind.as_str(), "TrafficLabel" | "ASMSwimLane" | "ASMSwimLaneGroup") => Dialect::Asm,
             _ if has("affinityAware") => Dialect::DubboAffinity,
             _ if has("tags") => Dialect::DubboTag,
@@ -166,4 +183,44 @@ pub fn read(dialect: Dialect, name: &str, text: &str, context: &Context) -> Resu
         problems = model.broken_fallbacks().into_iter().map(circle).collect();
     }
     if problems.is_empty() { Ok(Lowered { model, notes }) } else { Err(problems) }
+}
+
+/// A native file that says the same, and what could not be said in it.
+#[derive(Clone, Debug)]
+pub struct Converted {
+    /// The file.
+    pub text: String,
+    /// What is missing, a line each.
+    pub lost: Vec<String>,
+    /// What was accepted and changes nothing.
+    pub notes: Vec<Problem>,
+}
+
+/// Writes lanes of joylive, Polaris or OpenSergo as a native file. `entry` is the service that colours where the text
+/// names none.
+///
+/// # Errors
+/// Every problem that was found; dialects that are no imports.
+pub fn convert(
+    dialect: Dialect,
+    name: &str,
+    text: &str,
+    entry: &str,
+    context: &Context,
+) -> Result<Converted, Vec<Problem>> {
+    let documents = tree::read(name, text).map_err(|problem| vec![problem])?;
+    let source = Source::new(name, text, &documents);
+    let values = source.documents().collect::<Vec<_>>();
+    let (file, lost) = match dialect {
+        Dialect::Joylive => joylive::native(&values, context, entry),
+        Dialect::Polaris => polaris::native(&values, context, entry),
+        Dialect::OpenSergo => opensergo::native(&values, context, entry),
+        _ => {
+            let message = format!("the dialect `{}` decides as it is and is not converted", dialect.name());
+            let expected = "joylive, polaris or opensergo".into();
+            return Err(vec![Problem::at(name, text, (1, 1), "", message, expected)]);
+        }
+    };
+    let (problems, notes) = source.finish();
+    if problems.is_empty() { Ok(Converted { text: file, lost, notes }) } else { Err(problems) }
 }
