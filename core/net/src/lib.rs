@@ -16,10 +16,12 @@ mod keepalive;
 mod limits;
 pub mod server;
 mod socket;
+mod tls;
 
 pub use client::{Channel, ClientCall, Outcome, Request, Retry};
 pub use http2::Head;
 pub use io::Io;
 pub use limits::Limits;
 pub use server::{Call, Handler, Message, Peer, Server, ServerBuilder, ServerStream};
+pub use tls::{ClientTls, Identity, ServerTls};
 pub use trilane_wire::{Code, Headers, Status};

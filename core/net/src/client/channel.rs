@@ -4,6 +4,7 @@ use super::call::{self, ClientCall, Exchange};
 use super::pool::{Picker, Pool};
 use super::retry::{Budget, Retry};
 use super::{Outcome, Request, unary};
+use crate::tls::{ClientTls, Connector};
 use crate::{Io, Limits};
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -34,6 +35,7 @@ pub struct ChannelBuilder {
     connections: usize,
     picker: Option<Arc<Picker>>,
     interceptors: Vec<Box<Interceptor>>,
+    tls: Option<ClientTls>,
 }
 
 impl ChannelBuilder {
@@ -73,6 +75,12 @@ impl ChannelBuilder {
         self
     }
 
+    /// Speaks TLS; the files are read now, and again when they change.
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Makes the channel on one thread of `io`. Connects when the first call comes.
     pub fn open(self, io: &Arc<Io>) -> io::Result<Channel> {
         let bad = |what: String| io::Error::new(io::ErrorKind::InvalidInput, what);
@@ -80,11 +88,20 @@ impl ChannelBuilder {
         let authority = self.authority.as_ref().unwrap_or(first).clone();
         let authority = Authority::from_maybe_shared(Bytes::from(authority.clone()))
             .map_err(|e| bad(format!("{authority} is no authority (host:port): {e}")))?;
+        let connector = self.tls.map(|tls| Connector::new(tls, authority.host())).transpose().map_err(bad)?;
+        let scheme = if connector.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let runtime = io.pick().clone();
         let inner = Arc::new(Inner {
-            pool: Pool::new(self.targets, self.limits.clone(), self.connections, self.picker, runtime.clone()),
+            pool: Pool::new(
+                self.targets,
+                self.limits.clone(),
+                self.connections,
+                self.picker,
+                connector,
+                runtime.clone(),
+            ),
             authority,
-            scheme: Scheme::HTTP,
+            scheme,
             base: base_headers(),
             budget: Budget::new(&self.retry),
             retry: self.retry,
@@ -144,6 +161,7 @@ impl Channel {
             connections: 4,
             picker: None,
             interceptors: Vec::new(),
+            tls: None,
         }
     }
 

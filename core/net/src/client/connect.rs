@@ -4,6 +4,7 @@ use super::pool::{Shared, backoff};
 use crate::http2::{self, Requests};
 use crate::keepalive::Keepalive;
 use crate::socket::Socket;
+use crate::tls::is_h2;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
@@ -57,11 +58,21 @@ async fn attempt(pool: &Arc<Shared>, target: &str) -> Result<(Requests, Driving)
     let addresses = tokio::net::lookup_host(target).await.map_err(|e| format!("the name cannot be resolved: {e}"))?;
     for address in addresses {
         match TcpStream::connect(address).await {
-            Ok(stream) => return handshake(pool, Socket::new(stream)).await,
+            Ok(stream) => return secure(pool, Socket::new(stream)).await,
             Err(e) => last = format!("cannot connect to {address}: {e}"),
         }
     }
     Err(last)
+}
+
+async fn secure(pool: &Arc<Shared>, socket: Socket) -> Result<(Requests, Driving), String> {
+    let Some(tls) = &pool.tls else { return handshake(pool, socket).await };
+    let shaken = tls.get().connect(tls.name.clone(), socket).await;
+    let stream = shaken.map_err(|e| format!("TLS: {e}"))?;
+    if !is_h2(stream.get_ref().1.alpn_protocol()) {
+        return Err("TLS: the server does not offer HTTP/2 (ALPN h2)".into());
+    }
+    handshake(pool, stream).await
 }
 
 async fn handshake<T>(pool: &Arc<Shared>, io: T) -> Result<(Requests, Driving), String>

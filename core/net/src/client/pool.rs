@@ -3,6 +3,7 @@
 use super::connect;
 use crate::Limits;
 use crate::http2::Requests;
+use crate::tls::Connector;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -68,6 +69,7 @@ pub(crate) struct Pool {
 pub(crate) struct Shared {
     slots: Mutex<Slots>,
     pub limits: Limits,
+    pub tls: Option<Connector>,
     runtime: Handle,
 }
 
@@ -77,9 +79,10 @@ impl Pool {
         limits: Limits,
         most: usize,
         picker: Option<Arc<Picker>>,
+        tls: Option<Connector>,
         runtime: Handle,
     ) -> Self {
-        let pool = Self { shared: Arc::new(Shared { slots: Mutex::default(), limits, runtime }), picker, most };
+        let pool = Self { shared: Arc::new(Shared { slots: Mutex::default(), limits, tls, runtime }), picker, most };
         pool.set_targets(targets);
         pool
     }
@@ -146,20 +149,26 @@ impl Pool {
         }
     }
 
-    /// The slot's least busy connection; starts one if there is none or all are full. `Err(None)`: it connects.
+    /// The slot's least busy connection; starts one if there is none or all are full. `Err(None)`: one is on its way.
     fn look(&self, slot: &mut Slot, cx: &mut Context<'_>) -> Result<Lease, Option<Status>> {
         slot.connections.retain_mut(|c| c.requests.alive(cx));
         let least = slot.connections.iter().min_by_key(|c| Arc::strong_count(&c.active)).cloned();
-        let full = |c: &Lease| Arc::strong_count(&c.active).saturating_sub(2) >= c.requests.most();
+        // The pool, the driver and this clone hold one each; the others are calls.
+        let full = |c: &Lease| Arc::strong_count(&c.active).saturating_sub(3) >= c.requests.most();
         let more = least.as_ref().is_none_or(|c| full(c) && slot.connections.len() < self.most);
-        if more && matches!(slot.state, State::Idle) {
-            slot.state = State::Connecting;
-            self.shared.runtime.spawn(connect::run(self.shared.clone(), slot.target.clone()));
+        if !more {
+            return least.ok_or(None);
         }
-        least.ok_or_else(|| match &slot.state {
-            State::Waiting(why) => Some(why.clone()),
-            _ => None,
-        })
+        match &slot.state {
+            State::Idle => {
+                slot.state = State::Connecting;
+                self.shared.runtime.spawn(connect::run(self.shared.clone(), slot.target.clone()));
+                Err(None)
+            }
+            State::Connecting => Err(None),
+            // No further connection can be had: the stream waits its turn on a full one.
+            State::Waiting(why) => least.ok_or_else(|| Some(why.clone())),
+        }
     }
 
     pub fn close(&self) {

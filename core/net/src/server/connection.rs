@@ -6,6 +6,7 @@ use super::{Hosted, Peer, Stop, stream};
 use crate::http2::{self, Opened, Piece};
 use crate::keepalive::Keepalive;
 use crate::socket::Socket;
+use crate::tls::is_h2;
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use h2::Reason;
@@ -95,8 +96,21 @@ impl Drop for Open {
 
 async fn start(socket: std::net::TcpStream, address: SocketAddr, open: Open, stop: watch::Receiver<Stop>) {
     let Ok(socket) = TcpStream::from_std(socket) else { return };
-    let peer = Peer { address, certificates: Arc::new([]) };
-    serve(Socket::new(socket), open.0.clone(), peer, stop).await;
+    let hosted = open.0.clone();
+    let socket = Socket::new(socket);
+    let Some(tls) = &hosted.tls else {
+        let peer = Peer { address, certificates: Arc::new([]) };
+        return serve(socket, hosted.clone(), peer, stop).await;
+    };
+    let shaken = tokio::time::timeout(hosted.limits.handshake_timeout, tls.get().accept(socket)).await;
+    match shaken {
+        Ok(Ok(stream)) if is_h2(stream.get_ref().1.alpn_protocol()) => {
+            let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let peer = Peer { address, certificates: shown.iter().map(|c| c.to_vec()).collect() };
+            serve(stream, hosted.clone(), peer, stop).await;
+        }
+        _ => drop(hosted.stats.broken.fetch_add(1, Ordering::Relaxed)),
+    }
 }
 
 /// Serves one connection to its end.

@@ -14,6 +14,7 @@ pub use reflection::Reflection;
 pub use router::Handler;
 pub use stream::{Message, ServerStream};
 
+use crate::tls::{Acceptor, ServerTls};
 use crate::{Io, Limits};
 use bytes::Bytes;
 use router::Router;
@@ -37,6 +38,7 @@ pub struct ServerBuilder {
     router: Router,
     interceptors: Vec<Box<Interceptor>>,
     plain: Option<(u16, Bytes)>,
+    tls: Option<ServerTls>,
 }
 
 impl ServerBuilder {
@@ -87,8 +89,16 @@ impl ServerBuilder {
         self
     }
 
+    /// Serves TLS; the files are read now, and again when they change.
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Listens and serves on the threads of `io`.
     pub fn listen(self, address: SocketAddr, io: &Arc<Io>) -> io::Result<Server> {
+        let bad = |why| io::Error::new(io::ErrorKind::InvalidInput, why);
+        let tls = self.tls.map(Acceptor::new).transpose().map_err(bad)?;
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let local = listener.local_addr()?;
@@ -98,6 +108,7 @@ impl ServerBuilder {
             router: self.router,
             interceptors: self.interceptors,
             plain: self.plain.unwrap_or((415, Bytes::from_static(b"this server speaks gRPC (application/grpc)\n"))),
+            tls,
             stats: Stats::default(),
         });
         let accepting = connection::accept(listener, hosted.clone(), io.handles().to_vec(), stopped);
@@ -112,6 +123,7 @@ pub(crate) struct Hosted {
     router: Router,
     interceptors: Vec<Box<Interceptor>>,
     plain: (u16, Bytes),
+    tls: Option<Acceptor>,
     stats: Stats,
 }
 

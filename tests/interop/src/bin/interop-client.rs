@@ -3,7 +3,7 @@
 use clap::{ArgAction, Parser};
 use std::process::ExitCode;
 use trilane_interop::cases;
-use trilane_net::{Channel, Io};
+use trilane_net::{Channel, ClientTls, Identity, Io};
 
 /// Runs interoperability cases against a server; prints one line for each.
 #[derive(Parser)]
@@ -24,16 +24,29 @@ struct Flags {
     /// Use TLS.
     #[arg(long, default_value = "false", num_args = 0..=1, default_missing_value = "true", action = ArgAction::Set)]
     use_tls: bool,
+    /// Certificates that the server's must come from, PEM; without it the system's.
+    #[arg(long)]
+    ca_file: Option<std::path::PathBuf>,
+    /// The client's own certificate chain, PEM.
+    #[arg(long)]
+    tls_cert_file: Option<std::path::PathBuf>,
+    /// Its key, PEM.
+    #[arg(long)]
+    tls_key_file: Option<std::path::PathBuf>,
 }
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let flags = Flags::parse();
-    if flags.use_tls {
-        return Err("--use_tls: not built yet".into());
-    }
     let mut builder = Channel::builder(&format!("{}:{}", flags.server_host, flags.server_port));
     if let Some(name) = &flags.server_host_override {
         builder = builder.authority(name);
+    }
+    if flags.use_tls {
+        let identity = match (flags.tls_cert_file, flags.tls_key_file) {
+            (Some(certificates), Some(key)) => Some(Identity { certificates, key }),
+            _ => None,
+        };
+        builder = builder.tls(ClientTls { roots: flags.ca_file, identity, server_name: None });
     }
     let channel = builder.open(&Io::new(1)?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;

@@ -1,0 +1,185 @@
+//! What real peers do that a client must understand: the traps of Triple that concern this side, and bad answers.
+
+mod common;
+#[path = "common/raw.rs"]
+mod raw;
+
+use bytes::Bytes;
+use common::{block as wait, io};
+use raw::{DATA, END_HEADERS, END_STREAM, HEADERS, Peer, SETTINGS, block, frame};
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+use trilane_net::client::Outcome;
+use trilane_net::{Channel, Code, Request};
+
+const GRPC: (&str, &[u8]) = ("content-type", b"application/grpc");
+const OK: (&str, &[u8]) = (":status", b"200");
+
+/// A server by hand: answers the n-th request of every connection with the frames that `answer` makes for its stream.
+fn server(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + Clone + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (answer, mut stream) = (answer.clone(), stream.unwrap());
+            std::thread::spawn(move || {
+                stream.read_exact(&mut [0; raw::PREFACE.len()]).ok()?;
+                let mut peer = Peer { stream };
+                peer.send(&frame(SETTINGS, 0, 0, &[]));
+                while let Some((kind, flags, stream, _)) = peer.read() {
+                    if kind == SETTINGS && flags == 0 {
+                        peer.send(&frame(SETTINGS, 1, 0, &[]));
+                    }
+                    if kind == DATA && flags & END_STREAM != 0 {
+                        peer.send(&answer(stream));
+                    }
+                }
+                Some(())
+            });
+        }
+    });
+    address
+}
+
+fn headers(stream: u32, last: bool, fields: &[(&str, &[u8])]) -> Vec<u8> {
+    frame(HEADERS, END_HEADERS | if last { END_STREAM } else { 0 }, stream, &block(fields))
+}
+
+fn ask(address: SocketAddr) -> Outcome {
+    let channel = Channel::builder(&address.to_string()).open(&io()).unwrap();
+    wait(channel.unary(Request::new("/t.Echo/Unary").timeout(Duration::from_secs(20)), Bytes::new()))
+}
+
+/// The answer's code, and that its message has these parts.
+fn ends(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + Clone + 'static, code: Code, parts: &[&str]) {
+    let address = server(answer);
+    let status = ask(address).status;
+    assert_eq!(status.code(), code, "{status}");
+    for part in parts {
+        assert!(status.message().contains(part), "{status}: {part} is missing");
+    }
+}
+
+/// dubbo-java 3.3 sends an exception's message as it is. The engine must kill the connection: the call ends clearly,
+/// and the next call has a new connection.
+#[test]
+fn trap_1_a_newline_in_grpc_message() {
+    let address = server(|stream| match stream {
+        1 => headers(1, true, &[OK, GRPC, ("grpc-status", b"2"), ("grpc-message", b"line1\nline2")]),
+        _ => Vec::new(),
+    });
+    let channel = Channel::builder(&address.to_string()).open(&io()).unwrap();
+    for _ in 0..2 {
+        let status = wait(channel.unary(Request::new("/t.Echo/Unary"), Bytes::new())).status;
+        assert_eq!(status.code(), Code::Unavailable, "{status}");
+        for part in ["/t.Echo/Unary", &address.to_string(), "connection broke"] {
+            assert!(status.message().contains(part), "{status}: {part} is missing");
+        }
+    }
+}
+
+#[test]
+fn trap_2_status_17_of_dubbo_go() {
+    let end = |s| headers(s, true, &[OK, GRPC, ("grpc-status", b"17"), ("grpc-message", b"no%20stock")]);
+    ends(end, Code::Unknown, &["no stock"]);
+}
+
+#[test]
+fn trap_3_an_exception_of_wrapper_mode_is_visible() {
+    let address = server(|s| {
+        [
+            headers(s, false, &[OK, GRPC, ("tri-exception-code", b"3")]),
+            frame(DATA, 0, s, b"\0\0\0\0\x03abc"),
+            headers(s, true, &[("grpc-status", b"0")]),
+        ]
+        .concat()
+    });
+    let outcome = ask(address);
+    assert!(outcome.status.is_ok());
+    assert_eq!(outcome.headers.get(trilane_wire::triple::EXCEPTION), Some(&b"3"[..]));
+    assert_eq!(outcome.message, "abc");
+}
+
+#[test]
+fn trap_4_grpc_status_counts_whatever_the_http_status() {
+    let end = |s| headers(s, true, &[(":status", b"500"), GRPC, ("grpc-status", b"5"), ("grpc-message", b"gone")]);
+    ends(end, Code::NotFound, &["gone"]);
+}
+
+#[test]
+fn trap_13_attachments_of_a_response_are_in_its_trailers() {
+    let address = server(|s| {
+        [
+            headers(s, false, &[OK, GRPC]),
+            frame(DATA, 0, s, b"\0\0\0\0\0"),
+            headers(s, true, &[("grpc-status", b"0"), ("userid", b"42"), ("raw-bin", b"AP8=")]),
+        ]
+        .concat()
+    });
+    let attachments = trilane_wire::triple::read_attachments(&ask(address).trailers.to_headers());
+    assert_eq!(attachments, [("userid".into(), b"42".to_vec()), ("raw".into(), vec![0, 0xff])]);
+}
+
+#[test]
+fn an_answer_that_is_not_grpc_says_what_came() {
+    let html = |s| {
+        [
+            headers(s, false, &[(":status", b"502"), ("content-type", b"text/html")]),
+            frame(DATA, END_STREAM, s, b"<html>Bad Gateway</html>"),
+        ]
+        .concat()
+    };
+    ends(html, Code::Unavailable, &["502", "text/html", "not gRPC"]);
+    ends(|s| headers(s, true, &[(":status", b"404")]), Code::Unimplemented, &["404", "no content-type"]);
+}
+
+#[test]
+fn missing_trailers_bad_status_and_bad_encoding_are_clear() {
+    let cut = |s| [headers(s, false, &[OK, GRPC]), frame(DATA, END_STREAM, s, b"\0\0\0\0\0")].concat();
+    ends(cut, Code::Unknown, &["without grpc-status"]);
+    let half = |s| [headers(s, false, &[OK, GRPC]), frame(DATA, END_STREAM, s, b"\0\0\0\0\x09abc")].concat();
+    ends(half, Code::Internal, &["ended inside a message", "8 of 14"]);
+    let odd = |s| headers(s, true, &[OK, GRPC, ("grpc-status", b"99")]);
+    ends(odd, Code::Unknown, &["99"]);
+    let percent = |s| headers(s, true, &[OK, GRPC, ("grpc-status", b"9"), ("grpc-message", b"100% %zz %4")]);
+    ends(percent, Code::FailedPrecondition, &["100% %zz %4"]);
+    let snappy = |s| headers(s, false, &[OK, GRPC, ("grpc-encoding", b"snappy")]);
+    ends(snappy, Code::Unimplemented, &["snappy", "gzip"]);
+    let flag = |s| [headers(s, false, &[OK, GRPC]), frame(DATA, 0, s, b"\x07\0\0\0\0")].concat();
+    ends(flag, Code::Internal, &["flag byte 7", "/t.Echo/Unary"]);
+    let unnamed = |s| {
+        let message = frame(DATA, 0, s, b"\x01\0\0\0\x01x");
+        [headers(s, false, &[OK, GRPC]), message, headers(s, true, &[("grpc-status", b"0")])].concat()
+    };
+    ends(unnamed, Code::Internal, &["named no grpc-encoding"]);
+    let two = |s| [headers(s, false, &[OK, GRPC]), frame(DATA, 0, s, &[0; 10])].concat();
+    ends(two, Code::Internal, &["second message"]);
+    let none = |s| [headers(s, false, &[OK, GRPC]), headers(s, true, &[("grpc-status", b"0")])].concat();
+    ends(none, Code::Internal, &["no message"]);
+}
+
+/// Resets are mapped by gRPC's table; trap 21 adds NO_ERROR.
+#[test]
+fn trap_21_resets_have_codes() {
+    let table = [(8u32, Code::Cancelled), (11, Code::ResourceExhausted), (2, Code::Internal), (0, Code::Internal)];
+    for (code, want) in table {
+        ends(move |s| frame(raw::RST, 0, s, &code.to_be_bytes()), want, &["reset"]);
+    }
+}
+
+/// A refused stream was not looked at: it is sent again, in the end it fails clearly.
+#[test]
+fn refused_streams_are_sent_again() {
+    let address = server(|s| match s {
+        1 | 3 => frame(raw::RST, 0, s, &7u32.to_be_bytes()),
+        _ => [
+            headers(s, false, &[OK, GRPC]),
+            frame(DATA, 0, s, b"\0\0\0\0\x01a"),
+            headers(s, true, &[("grpc-status", b"0")]),
+        ]
+        .concat(),
+    });
+    assert_eq!(ask(address).into_result().unwrap(), "a");
+    ends(|s| frame(raw::RST, 0, s, &7u32.to_be_bytes()), Code::Unavailable, &["refused"]);
+}
