@@ -6,7 +6,10 @@ mod raw;
 
 use bytes::Bytes;
 use common::{block, io, serve, services};
-use raw::{CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, Peer, RST, SETTINGS, frame, request};
+use raw::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, Peer, RST, SETTINGS, WINDOW_UPDATE, frame,
+    request,
+};
 use std::io::Read;
 use std::net::TcpStream;
 use std::sync::Mutex;
@@ -147,6 +150,8 @@ fn gathered_requests_are_bounded_per_connection() {
     let limits = Limits { max_gathered: 2 << 20, ..Limits::default() };
     attacked(limits, 30_000, |server| {
         let mut peer = Peer::connect(server.local_addr());
+        // The window of the whole connection must be there first.
+        while peer.read().unwrap().0 != WINDOW_UPDATE {}
         let mut part = vec![0, 0, 0x60, 0, 0];
         part.resize(16_000, 7);
         let mut refused = false;
