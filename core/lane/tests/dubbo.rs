@@ -70,8 +70,30 @@ impl Numbers {
 }
 
 const WORDS: [&str; 24] = [
-    "=>", "!=", "&", ",", "~", "$", "*", "[", "]", ":", "\n", "- ", "{", "}", "\"", "null", "-1", "99999999999999999999",
-    "::", "/", "(a|b)*a(a|b){30}", "é", "&a", "*a",
+    "=>",
+    "!=",
+    "&",
+    ",",
+    "~",
+    "$",
+    "*",
+    "[",
+    "]",
+    ":",
+    "\n",
+    "- ",
+    "{",
+    "}",
+    "\"",
+    "null",
+    "-1",
+    "99999999999999999999",
+    "::",
+    "/",
+    "(a|b)*a(a|b){30}",
+    "é",
+    "&a",
+    "*a",
 ];
 
 /// Takes out, doubles, exchanges and puts in pieces.
@@ -105,15 +127,17 @@ fn changed_texts_are_read_or_refused() {
     for table in ["tag", "condition", "mesh", "affinity"] {
         let rows = std::fs::read_to_string(folder().join(format!("../../cases/dubbo-{table}.jsonl"))).unwrap();
         let dialect = Dialect::parse(&format!("dubbo-{table}")).unwrap();
-        for row in rows.lines().step_by(5) {
+        for row in rows.lines() {
             let row: serde_json::Value = serde_json::from_str(row).unwrap();
             seeds.push((dialect, row["case"]["rules"].as_str().unwrap().to_string()));
         }
     }
     let go = [("dubbo.meaning".to_string(), "go".to_string())];
     let mut numbers = Numbers(5);
-    let (mut accepted, mut refused) = (0, 0);
-    for round in 0..20_000 {
+    let (mut accepted, mut refused) = (0usize, 0usize);
+    // `make test-all` sets more; the same number gives the same texts.
+    let rounds = std::env::var("TRILANE_FUZZ_ROUNDS").map_or(3_000, |rounds| rounds.parse().expect("a number"));
+    for round in 0..rounds {
         let (dialect, text) = &seeds[numbers.below(seeds.len())];
         let text = mutated(text, &mut numbers);
         let context = Context { settings: if round % 4 == 0 { &go } else { &[] }, ..Context::default() };
@@ -130,7 +154,7 @@ fn changed_texts_are_read_or_refused() {
         }
     }
     println!("changed texts: {accepted} read, {refused} refused");
-    assert!(accepted > 1_000 && refused > 5_000, "{accepted} {refused}");
+    assert!(accepted > rounds / 50 && refused > rounds / 2, "{accepted} {refused}");
 }
 
 /// Nothing grows faster than the text.
@@ -140,12 +164,13 @@ fn long_texts_take_no_more_than_their_length() {
     for n in 0..20_000 {
         text += &format!("- method=m{n} & attachments[user]=a*,b*,c* => region=r{n},$region\n");
     }
-    let lowered = read(Dialect::DubboCondition, "rules", &text, &Context::default()).unwrap_or_else(|e| panic!("{}", e[0]));
+    let lowered =
+        read(Dialect::DubboCondition, "rules", &text, &Context::default()).unwrap_or_else(|e| panic!("{}", e[0]));
     assert_eq!(lowered.model.layers[0].services[0].stages.len(), 20_000);
     let mut text = String::from("key: pricing\ntags:\n");
-    for n in 0..5_000 {
-        text += &format!("- {{name: \"t{n}\", addresses: [\"10.{}.{}.*\"]}}\n", n / 256, n % 256);
+    for n in 0..10_000 {
+        text += &format!("- {{name: \"t{n}|x\", addresses: [\"10.{}.{}.*\"]}}\n", n / 256, n % 256);
     }
-    let problems = read(Dialect::DubboTag, "rules", &text, &Context::default()).expect_err("too many tags");
-    assert!(problems[0].to_string().contains("tags"), "{}", problems[0]);
+    let lowered = read(Dialect::DubboTag, "rules", &text, &Context::default()).unwrap_or_else(|e| panic!("{}", e[0]));
+    assert!(lowered.model.layers[0].services[0].stages[0].routes.len() <= 4 * 10_000 + 10);
 }

@@ -208,7 +208,8 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
         let (instances, usable) = self.size(set);
         self.watch.step(Step::Stage { stage: &stage.rules, instances, usable });
         let mut left = None;
-        for (written, compiled) in stage.rules.routes.iter().zip(&stage.routes) {
+        let mut routes = stage.rules.routes.iter().zip(&stage.routes);
+        while let Some((written, compiled)) = routes.next() {
             self.watch.step(Step::Route { route: written });
             let holds = self.holds(&compiled.when);
             self.watch.step(Step::Holds { holds });
@@ -223,6 +224,11 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
             self.watch.step(Step::Nothing { then: written.if_nothing });
             match written.if_nothing {
                 IfNothing::Next => continue,
+                IfNothing::Last => {
+                    if let Some(between) = routes.len().checked_sub(2) {
+                        routes.nth(between);
+                    }
+                }
                 IfNothing::Fail => {
                     self.by = written.destinations.first().map(|d| (&*stage.rules, written, d));
                     return None;

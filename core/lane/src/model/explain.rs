@@ -90,6 +90,7 @@ impl Watch for Recorder {
                     IfNothing::Fail => "the call fails",
                     IfNothing::Keep => "the instances stay as they were",
                     IfNothing::Next => "the next route is asked",
+                    IfNothing::Last => "the last route is asked",
                     IfNothing::OtherThenKeep => "no other destination serves; the instances stay as they were",
                     IfNothing::Reset => "the instances are what the list has, and no further stage is asked",
                 };

@@ -176,6 +176,8 @@ pub enum IfNothing {
     OtherThenKeep,
     /// The set is what the list has, and no further stage is asked.
     Reset,
+    /// The last route of the stage, whatever stands between.
+    Last,
 }
 
 /// A weighted destination.

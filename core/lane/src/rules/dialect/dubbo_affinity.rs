@@ -17,7 +17,7 @@ pub fn lower(documents: &[Value<'_>], context: &Context<'_>) -> Model {
 fn one(document: Value<'_>, flavor: Flavor) -> Option<Service> {
     let head = head(document, &["affinityAware"])?;
     if !head.version.starts_with("v3.1") && flavor == Flavor::Java {
-        document.problem("an affinity rule is of configVersion v3.1", "configVersion: v3.1");
+        head.at_version().problem("an affinity rule is of configVersion v3.1", "configVersion: v3.1");
     }
     let aware = head.fields.need("affinityAware")?;
     let fields = aware.fields(&["key", "ratio"], &[])?;

@@ -45,7 +45,12 @@ pub(super) struct Head<'a> {
     pub enabled: bool,
 }
 
-impl Head<'_> {
+impl<'a> Head<'a> {
+    /// Where the version stands, or would.
+    pub fn at_version(&self) -> Value<'a> {
+        self.fields.get("configVersion").unwrap_or(self.fields.value())
+    }
+
     /// The rule as the entry of its service.
     pub fn service(self, stages: Vec<Stage>) -> Service {
         let stages = stages.into_iter().map(Arc::new).collect();
@@ -128,7 +133,9 @@ pub(super) fn text_match(value: Value<'_>, field: Field, flavor: Flavor) -> Opti
         (None, true, _) => Some(nothing),
         (None, false, true) => Some(is(Test::NotEmpty)),
         (None, false, false) => {
-            value.problem("nothing is asked of the text", "exact, prefix, regex, wildcard, empty or noempty");
+            if value.entries().is_empty() {
+                value.problem("nothing is asked of the text", "exact, prefix, regex, wildcard, empty or noempty");
+            }
             None
         }
     }

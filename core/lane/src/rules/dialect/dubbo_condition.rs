@@ -23,7 +23,7 @@ fn one(document: Value<'_>, flavor: Flavor) -> Option<Service> {
     let head = head(document, &["conditions"])?;
     let weighted = head.version.starts_with("v3.1");
     if !weighted && &*head.version > "v3.1" {
-        document.problem(format!("configVersion `{}` is not known", head.version), "v3.1, v3.0 or none");
+        head.at_version().problem(format!("`{}` is not known", head.version), "v3.1, v3.0 or none");
     }
     let conditions = head.fields.list("conditions");
     if conditions.is_empty() {
@@ -71,6 +71,13 @@ impl Rule {
 
     /// `when => then`, one line.
     fn written(&self, condition: Value<'_>) -> Option<Stage> {
+        if !condition.is_text() {
+            condition.problem(
+                "fields where a line is expected",
+                "`when => then`, or `configVersion: v3.1` for `from` and `to`",
+            );
+            return None;
+        }
         let text = condition.text()?.replace("consumer.", "").replace("provider.", "");
         let (when, then) = match text.split_once("=>") {
             Some((when, then)) => (when.trim(), then.trim()),
@@ -98,6 +105,13 @@ impl Rule {
 
     /// `from: {match: …}`, `to: [{match: …, weight: 20}, …]`.
     fn weighted(&self, condition: Value<'_>) -> Option<Stage> {
+        if condition.is_text() {
+            condition.problem(
+                "a line where fields are expected",
+                "from: {match: …}, to: [{match: …}]; lines `when => then` are of configVersion v3.0 and before",
+            );
+            return None;
+        }
         const DISABLE: &str = "leave `to` out to let no such request through";
         let unused = [("trafficDisable", DISABLE), ("disable", DISABLE)];
         let fields = condition.fields(&["from", "to"], &unused)?;
@@ -108,10 +122,8 @@ impl Rule {
             },
             None => Condition::ALWAYS,
         };
-        let mut destinations = Vec::new();
-        for to in fields.list("to") {
-            destinations.push(self.destination(to)?);
-        }
+        let read: Vec<_> = fields.list("to").into_iter().map(|to| self.destination(to)).collect();
+        let destinations = read.into_iter().collect::<Option<Vec<_>>>()?;
         if destinations.is_empty() && when == Condition::ALWAYS && self.flavor == Flavor::Go {
             condition.note("dubbo-go leaves out a condition that asks nothing and sends nowhere");
             return None;

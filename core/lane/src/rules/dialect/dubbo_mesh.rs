@@ -17,7 +17,7 @@ const POLICY: &str = "Dubbo reads it and applies none of it";
 /// Lowers documents of this dialect.
 pub fn lower(documents: &[Value<'_>], _: &Context<'_>) -> Model {
     let mut subsets = Subsets::default();
-    let mut services = Vec::new();
+    let (mut services, mut unknown) = (Vec::new(), false);
     for document in documents {
         let Some(fields) = document.fields(&DOCUMENT, &[]) else { continue };
         let Some(kind) = fields.need("kind") else { continue };
@@ -26,10 +26,10 @@ pub fn lower(documents: &[Value<'_>], _: &Context<'_>) -> Model {
         match kind.word("kind", &[("VirtualService", true), ("DestinationRule", false)]) {
             Some(true) => services.push(spec),
             Some(false) => subsets.read(spec),
-            None => {}
+            None => unknown = true,
         }
     }
-    if let (Some(document), true) = (documents.first(), services.is_empty() || !subsets.written) {
+    if let (Some(document), true) = (documents.first(), !unknown && (services.is_empty() || !subsets.written)) {
         document.problem("one of the two kinds is missing", "at least one VirtualService and one DestinationRule");
     }
     let mut all: Vec<Service> = Vec::new();
@@ -156,6 +156,11 @@ fn route_detail(detail: Value<'_>, called: &Condition, subsets: &Subsets) -> Opt
     }
     // Fallbacks stand behind all that are drawn.
     while let Some((from, fallback)) = open.pop() {
+        if fallback.node().field("destination").is_none() && fallback.node().field("subset").is_some() {
+            fallback
+                .problem("a fallback is a route destination again", "fallback: {destination: {host: …, subset: …}}");
+            return None;
+        }
         let inner = fallback.fields(&["destination"], &[("weight", "a fallback is not drawn")])?;
         let (destination, next) = destination(inner.need("destination")?, 0, subsets)?;
         let at = destinations.len();
@@ -264,7 +269,14 @@ fn argument_match(argument: Value<'_>, all: &mut Vec<Condition>) -> Option<()> {
 /// `{exact: 7}`, `{range: {start: 1, end: 10}}` (the end is outside), `{exact: 1, mod: 2}`.
 fn number_match(item: Value<'_>, field: &Field) -> Option<Condition> {
     let fields = item.fields(&["exact", "range", "mod"], &[])?;
-    let number = |value: Value<'_>| value.number(f64::MIN, f64::MAX);
+    let number = |value: Value<'_>| {
+        let text = value.text()?;
+        let number = text.parse().ok().filter(|n: &f64| n.is_finite());
+        if number.is_none() {
+            value.problem(format!("`{text}` is no number"), "a number, such as 7 or 0.5");
+        }
+        number
+    };
     let exact = fields.get("exact").map(number);
     let test = match (exact, fields.get("mod"), fields.get("range")) {
         (Some(exact), None, _) => Test::Range(exact?, exact?),

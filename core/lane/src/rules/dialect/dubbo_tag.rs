@@ -58,7 +58,8 @@ fn one(document: Value<'_>, flavor: Flavor) -> Option<Service> {
         named.clear();
     }
     let line = document.line();
-    let stage = Build { named: &named, force: head.force && !named.is_empty(), flavor, line }.stage();
+    let by_name = named.iter().enumerate().map(|(n, tag)| (&*tag.name, n)).collect();
+    let stage = Build { named: &named, by_name, force: head.force && !named.is_empty(), flavor, line }.stage();
     Some(head.service(vec![stage]))
 }
 
@@ -78,7 +79,8 @@ fn member(tag: Value<'_>, head: &Head<'_>, flavor: Flavor) -> Option<Named> {
     let (addresses, params) = (addresses?, params?);
     let matched = fields.get("match").is_some();
     if matched && !head.version.starts_with("v3.0") && flavor == Flavor::Java {
-        tag.problem("`match` is read with configVersion v3.0 alone", "configVersion: v3.0");
+        let at = fields.get("match").unwrap_or(tag);
+        at.problem("`match` is read with configVersion v3.0 alone", "configVersion: v3.0");
     }
     let by_address = match flavor {
         Flavor::Java => !addresses.is_empty(),
@@ -111,6 +113,7 @@ fn param(value: Value<'_>, flavor: Flavor) -> Option<Condition> {
 
 struct Build<'n> {
     named: &'n [Named],
+    by_name: HashMap<&'n str, usize>,
     force: bool,
     flavor: Flavor,
     line: u32,
@@ -126,8 +129,8 @@ impl Build<'_> {
         }
         let other = Condition::is(Field::Tag, Test::NotEmpty);
         self.registered(&mut routes, other, Selector::TagOfRequest);
-        let untagged = Destination::new("baseline", self.baseline(None), 1, self.line);
-        routes.push(self.route("no tag", Condition::ALWAYS, vec![untagged]));
+        let untagged = Destination::new("baseline", self.baseline(), 1, self.line);
+        routes.push(self.route("baseline", Condition::ALWAYS, vec![untagged]));
         Stage { title: "Dubbo tag rule".into(), routes, otherwise: Otherwise::Fail }
     }
 
@@ -182,18 +185,35 @@ impl Build<'_> {
             destinations.push(Destination::new("registered", own, 0, tag.line));
         }
         let stays = self.force && (last.alone || self.flavor == Flavor::Go);
-        if !stays {
-            let excluded = (self.flavor == Flavor::Go).then_some(tag);
-            destinations.push(Destination::new("baseline", self.baseline(excluded), 0, tag.line));
+        self.or_baseline(&tag.name, when, destinations, stays, Some(tag))
+    }
+
+    /// A route that goes on to the baseline, unless it `stays`.
+    fn or_baseline(
+        &self,
+        name: &str,
+        when: Condition,
+        mut destinations: Vec<Destination>,
+        stays: bool,
+        tag: Option<&Named>,
+    ) -> Route {
+        match (stays, self.flavor) {
+            (true, _) => self.route(name, when, destinations),
+            // One baseline for all tags: the last route.
+            (false, Flavor::Java) => Route { if_nothing: IfNothing::Last, ..self.route(name, when, destinations) },
+            (false, Flavor::Go) => {
+                let line = tag.map_or(self.line, |tag| tag.line);
+                destinations.push(Destination::new("baseline", self.baseline_of(tag), 0, line));
+                self.route(name, when, destinations)
+            }
         }
-        self.route(&tag.name, when, destinations)
     }
 
     fn shorter(&self, tag: &Named) -> Option<&Named> {
         let mut name = &*tag.name;
         while let Some((start, _)) = name.rsplit_once(LEVEL) {
-            if let Some(found) = self.named.iter().find(|t| *t.name == *start) {
-                return Some(found);
+            if let Some(found) = self.by_name.get(start) {
+                return Some(&self.named[*found]);
             }
             name = start;
         }
@@ -204,16 +224,9 @@ impl Build<'_> {
     fn registered(&self, routes: &mut Vec<Route>, when: Condition, own: Selector) {
         let mine = || vec![Destination::new("registered", own.clone(), 1, self.line)];
         routes.push(self.route("", Condition::All(vec![when.clone(), self.forced()]), mine()));
-        let mut destinations = mine();
         // dubbo-go's `force` holds for every tag.
-        if !(self.force && self.flavor == Flavor::Go) {
-            let excluded = match self.flavor {
-                Flavor::Java => self.baseline(None),
-                Flavor::Go => Selector::Baseline,
-            };
-            destinations.push(Destination::new("baseline", excluded, 0, self.line));
-        }
-        routes.push(self.route("", when, destinations));
+        let stays = self.force && self.flavor == Flavor::Go;
+        routes.push(self.or_baseline("", when, mine(), stays, None));
     }
 
     /// The instances of a tag; dubbo-go gives a tag without any to those that are registered with it.
@@ -221,14 +234,20 @@ impl Build<'_> {
         vec![Destination::new(&tag.name, Selector::Where(tag.members.clone()), 1, tag.line)]
     }
 
-    /// Those that carry no tag and that no tag of the rule names; `only`: that this one does not name.
-    fn baseline(&self, only: Option<&Named>) -> Selector {
-        let leaves = |tag: &&Named| match (self.flavor, only) {
-            (Flavor::Java, _) => true,
-            (Flavor::Go, None) => tag.by_address,
-            (Flavor::Go, Some(only)) => tag.by_address && tag.name == only.name,
-        };
-        let named: Vec<Condition> = self.named.iter().filter(leaves).map(|tag| tag.members.clone()).collect();
+    /// Where untagged requests go: instances that carry no tag and that no tag of the rule names.
+    fn baseline(&self) -> Selector {
+        // dubbo-go's untagged requests meet the instances of tags by parameters.
+        let leaves = |tag: &&Named| self.flavor == Flavor::Java || tag.by_address;
+        self.without(self.named.iter().filter(leaves))
+    }
+
+    /// dubbo-go's baseline of one tag leaves out its own addresses alone.
+    fn baseline_of(&self, tag: Option<&Named>) -> Selector {
+        self.without(tag.into_iter().filter(|tag| tag.by_address))
+    }
+
+    fn without<'t>(&self, tags: impl Iterator<Item = &'t Named>) -> Selector {
+        let named: Vec<Condition> = tags.map(|tag| tag.members.clone()).collect();
         if named.is_empty() {
             return Selector::Baseline;
         }
