@@ -33,7 +33,8 @@ struct Named {
     name: Box<str>,
     /// Which instances it has.
     members: Condition,
-    by_address: bool,
+    /// Those of them that untagged requests do not meet.
+    apart: Option<Condition>,
     /// The rule alone says which they are: the tag is there even when no instance is.
     alone: bool,
     line: u32,
@@ -91,6 +92,8 @@ fn member(tag: Value<'_>, head: &Head<'_>, flavor: Flavor) -> Option<Named> {
         tag.note(format!("a tag has one of the two: `{read}` is read, `{left}` is not"));
     }
     let has_params = !params.is_empty();
+    // dubbo-go keeps addresses apart, also where it does not read them, and instances by parameters not.
+    let by_text = (!addresses.is_empty()).then(|| Condition::Any(addresses.clone()));
     let members = match (by_address, matched && (flavor == Flavor::Java || has_params)) {
         (true, _) => Condition::Any(addresses),
         (false, true) => Condition::All(params),
@@ -101,7 +104,8 @@ fn member(tag: Value<'_>, head: &Head<'_>, flavor: Flavor) -> Option<Named> {
     };
     // To dubbo-java a tag by parameters that no instance has is not there.
     let alone = by_address || (flavor == Flavor::Go && has_params);
-    Some(Named { name: name.into(), members, by_address, alone, line: tag.line() })
+    let apart = if flavor == Flavor::Java { Some(members.clone()) } else { by_text };
+    Some(Named { name: name.into(), members, apart, alone, line: tag.line() })
 }
 
 /// `{key: region, value: {exact: hangzhou}}`.
@@ -236,18 +240,16 @@ impl Build<'_> {
 
     /// Where untagged requests go: instances that carry no tag and that no tag of the rule names.
     fn baseline(&self) -> Selector {
-        // dubbo-go's untagged requests meet the instances of tags by parameters.
-        let leaves = |tag: &&Named| self.flavor == Flavor::Java || tag.by_address;
-        self.without(self.named.iter().filter(leaves))
+        self.without(self.named.iter())
     }
 
     /// dubbo-go's baseline of one tag leaves out its own addresses alone.
     fn baseline_of(&self, tag: Option<&Named>) -> Selector {
-        self.without(tag.into_iter().filter(|tag| tag.by_address))
+        self.without(tag.into_iter())
     }
 
     fn without<'t>(&self, tags: impl Iterator<Item = &'t Named>) -> Selector {
-        let named: Vec<Condition> = tags.map(|tag| tag.members.clone()).collect();
+        let named: Vec<Condition> = tags.filter_map(|tag| tag.apart.clone()).collect();
         if named.is_empty() {
             return Selector::Baseline;
         }
