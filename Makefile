@@ -15,7 +15,7 @@ suite = @echo "== $(1)"; start=$$SECONDS; { $(2); } || exit 1; echo "== $(1): $$
 # Shows a suite's lines, and at the end how many things it says that it skipped.
 skips = awk '{ print; fflush() } /^skipped: / { n++ } END { print n + 0 " skipped" }'
 
-.PHONY: help tools build test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint interop interop-tests
+.PHONY: help tools build test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint interop interop-tests rules-tests
 
 help:
 	@sed -n '1,5s/^# //p' Makefile
@@ -74,6 +74,11 @@ interop-tests:
 go-tests: build
 	$(call suite,go,bindings-go/test.sh)
 
+# Our Dubbo dialects beside the real routers of dubbo-java and dubbo-go: the tables, then 1,000 random cases a dialect.
+dubbo-rules = python3 tests/rules/dubbo/differential.py
+rules-tests: build
+	$(call suite,rules: Dubbo beside the real routers,python3 tests/rules/dubbo/test_tables.py && $(dubbo-rules) --count 1000)
+
 demo-tests:
 	$(call suite,demo and bench: what judges them,python3 -m unittest discover -q -s tests/demo && python3 tests/bench/test_figures.py)
 
@@ -87,10 +92,12 @@ vectors: build
 	echo "vectors: rust=$$rust java=$${java:-skipped} go=$$go"; \
 	[ "$$rust" = "$$go" ] && [ "$${java:-$$rust}" = "$$rust" ] || { echo "the counts differ"; exit 1; }
 
-test: tools build lint rust-tests vectors java-tests go-tests interop-tests demo-tests
+test: tools build lint rust-tests vectors rules-tests java-tests go-tests interop-tests demo-tests
 
 # Versions x JDKs, every bed, a real Nacos, every class of the JDK and of the jars at hand through the class editor.
 test-all: test interop
+	$(call suite,rules: Dubbo beside the real routers$(comma) 10$(comma)000 each,$(dubbo-rules) --count 10000 --seed $$(date +%j) \
+		&& TRILANE_FUZZ_ROUNDS=200000 $(CARGO) test --quiet --release -p trilane-lane --test dubbo)
 	$(call suite,interop: grpc-java as well,python3 tests/interop/run.py --java)
 	$(call suite,java agent$(comma) JDK 11 to 25,jdks=$$(python3 tests/tools/jdks.py 11 17 21 25); export TRILANE_TEST_JDKS=$$jdks; \
 		$(CARGO) test --quiet -p trilane-agent --features jvm 2>&1 | $(skips) \
