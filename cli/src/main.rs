@@ -1,9 +1,11 @@
-//! The trilane program: `version`, `check`, `convert`, `explain`, `status`, `go build`.
+//! The trilane program: `version`, `check`, `convert`, `explain`, `status`, `run`, `install`, `go build`.
 
 mod check;
 mod convert;
 mod explain;
 mod gobuild;
+mod install;
+mod run;
 mod status;
 
 use std::ffi::OsString;
@@ -37,6 +39,10 @@ enum Command {
     Explain(Box<explain::Options>),
     /// Write the lanes of joylive, Polaris or OpenSergo as a native rule file
     Convert(convert::Args),
+    /// Run a command whose JVMs load the library, if it loads here
+    Run(run::Args),
+    /// Put this release into DIR/<version> and point DIR/current at it
+    Install(install::Args),
     /// Build a Go program with lanes woven in, from sources that stay as they are
     Go {
         #[command(subcommand)]
@@ -72,6 +78,8 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(&args),
         Command::Status(args) => status::run(args),
         Command::Explain(options) => explain::run(*options),
+        Command::Run(args) => run::run(&args),
+        Command::Install(args) => install::run(&args),
         Command::Go { command: GoCommand::Build { args } } => gobuild::run(&args),
     })
 }

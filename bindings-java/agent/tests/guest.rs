@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::process::Command;
+
 use support::{Jdk, Program, agentpath, eventually, fresh_dir, java, jdks};
 
 fn newest() -> Option<Jdk> {
@@ -39,5 +41,22 @@ fn beside_another_routing_agent_observe_is_the_default() {
         let start = stderr.lines().find(|line| line.contains("TRL-001")).unwrap_or_default();
         assert!(start.contains(&format!("mode={mode} other.agents=\"Sermant\"")), "{stderr}");
         assert_eq!(stderr.contains("TRL-106"), mode == "observe", "{stderr}");
+    }
+}
+
+#[test]
+fn the_tools_of_the_jdk_say_the_same_with_the_library_in_their_environment() {
+    let Some(jdk) = newest() else { return };
+    for (tool, argument) in [("javac", "-version"), ("keytool", "-help"), ("jcmd", "-h"), ("jar", "--version")] {
+        if !jdk.has(tool) {
+            println!("skipped: {jdk:?} has no {tool}");
+            continue;
+        }
+        let run = |options: &str| {
+            let output = Command::new(jdk.tool(tool)).arg(argument).env("JAVA_TOOL_OPTIONS", options).output();
+            let output = output.expect("it starts");
+            (output.status.code(), output.stdout, String::from_utf8_lossy(&output.stderr).contains("trilane: "))
+        };
+        assert_eq!(run("-Dbare=1"), run(&agentpath("")), "{tool}");
     }
 }
