@@ -55,6 +55,12 @@ func TestUntouchedProgramKeepsTheTag(t *testing.T) {
 		want(t, url+"/", "blue", "A(blue)>B(blue)")
 		want(t, url+"/", "no tag", "A(no tag)>B()")
 	})
+	t.Run("in coroutines", func(t *testing.T) {
+		for range 20 {
+			want(t, url+"/pull", "gray", "A(gray)>B(gray)B(gray)")
+			want(t, url+"/pull", "", "A()>B()B()")
+		}
+	})
 	t.Run("lost, never wrong", func(t *testing.T) {
 		for i := range 20 {
 			tag := fmt.Sprintf("t%d", i)

@@ -76,6 +76,7 @@ class Echo:
                     return self.moved()
                 seen = {"who": owner.name, "tag": self.headers.get("x-mse-tag"), "path": self.path}
                 seen["baggage"] = self.headers.get("baggage")
+                seen["passed"] = self.headers.get("x-a")
                 return self.answer(200, json.dumps(seen).encode())
 
             def moved(self):

@@ -10,6 +10,7 @@ import tempfile
 import bed
 import cases
 import clients
+import edge
 import nacos
 
 # The JDKs that each version of Spring Boot is run on.
@@ -104,6 +105,8 @@ def spring(all_cases, boot, jdk, home, jar, library):
 
     rest_client = boot != "27"
     part(with_library, library, rest_client)
+    if jdk == VERSIONS[boot][0]:
+        part(edge.run, library, rest_client)
     if boot == "35" and jdk == 17:
         part(stock, rest_client)
         part(many, library)

@@ -120,12 +120,11 @@ public final class Tomcat {
 
         @Override
         String peer(Object request) throws Throwable {
-            Object address = remote.on(request);
-            String text = String.valueOf(address);
-            if (text.isEmpty() || text.equals("null")) {
+            String text = remote.on(request).toString();
+            if (text == null || text.isEmpty()) {
                 // Tomcat looks it up when it is first asked for, by the same two steps.
                 ADDRESS.get(request.getClass()).invoke(request);
-                text = String.valueOf(remote.on(request));
+                text = remote.on(request).toString();
             }
             return text;
         }

@@ -145,9 +145,9 @@ class ZooKeeper(Program):
 class Node(Program):
     """A provider, a consumer, or both."""
 
-    def __init__(self, bed, folder, name, library=None, tag="", rules=None, **properties):
+    def __init__(self, bed, folder, name, library=None, tag="", rules=None, environment=None, **properties):
         self.bed = bed
-        environment = clean_environment()
+        environment = {**clean_environment(), **(environment or {})}
         if tag:
             environment["ALICLOUD_SERVICE_TAG"] = tag
         home = folder / f"home-{name}"

@@ -118,7 +118,7 @@ def run(name, library, keep, results):
     try:
         topology.start()
         check = lambda what, ok, detail="": results.check(name, what, ok, detail)  # noqa: E731
-        for case in (lanes, registered, steered, direct, decided, modes, rules, killed):
+        for case in (lanes, registered, steered, direct, decided, modes, rules, edges, killed):
             case(topology, check)
     except Exception as error:  # a bed that cannot be run is a failure, and the others are still tried
         results.check(name, "runs", False, str(error))
@@ -273,6 +273,31 @@ tags:
   - name: gray
     addresses: ["0.0.0.0:%d"]
 """
+
+
+def edges(topology, check):
+    """A provider that faces the outside, called by one without the library and by one with it."""
+    group = {"app": "edge", "group": "edge", "next": "c"}
+    environment = {"ALICLOUD_SERVICE_HEADER": "x-a", "TRILANE_EDGE": "true"}
+    topology.node("edge", library=topology.library, port=free_port(), environment=environment, **group)
+    trusting = {**environment, "TRILANE_EDGE_TRUST": "0.0.0.0/0,::/0"}
+    group = {"app": "trusting", "group": "trusting", "next": "c"}
+    topology.node("trusting", library=topology.library, port=free_port(), environment=trusting, **group)
+    for name in ("edge", "trusting"):
+        topology.programs[name].ready()
+        topology.node(f"to-{name}", next=name, http=1)
+    put = "/seen?put=x-a:1;x-mse-tag:gray;dubbo.tag:gray;baggage:user=7"
+    for name, wanted in (
+        ("edge", "edge baggage=user=7 x-a=1 > c-base"),
+        ("trusting", "trusting x-mse-tag=gray dubbo.tag=gray baggage=user=7 x-a=1 > c-gray"),
+    ):
+        program = topology.programs[f"to-{name}"]
+        program.ready()
+        got = answers(program, 5, put)
+        ok = len(got) == 1 and got[0].startswith(wanted) and got[0].endswith("x-a=1")
+        check(f"{name}: what the provider sees, and passes on", ok, str(got))
+        got = answers(program, 5, "/seen")
+        check(f"{name}: the next call is clean", got == [f"{name} > c-base"], str(got))
 
 
 def killed(topology, check):

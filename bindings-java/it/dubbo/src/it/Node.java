@@ -75,7 +75,21 @@ public class Node implements Chain {
 
     @Override
     public String chain(String how) {
+        if (how.equals("seen")) {
+            String seen = name + seen();
+            return next == null ? seen : seen + " > " + next.chain(how);
+        }
         return next == null ? name : name + " > " + next.chain(how);
+    }
+
+    /** Which of these attachments came with the call. */
+    private static String seen() {
+        StringBuilder seen = new StringBuilder();
+        for (String key : new String[] {"x-mse-tag", "__microservice_tag__", "dubbo.tag", "baggage", "x-a"}) {
+            String value = RpcContext.getContext().getAttachment(key);
+            seen.append(value == null ? "" : " " + key + "=" + value);
+        }
+        return seen.toString();
     }
 
     /** Goes on from a thread of the common pool. */
@@ -88,8 +102,8 @@ public class Node implements Chain {
     }
 
     /**
-     * {@code /chain}, {@code /later}, {@code /local}, {@code /own}, {@code /generic}; {@code ?tag=x} is put on the call
-     * by the program itself, {@code &force} too.
+     * {@code /chain}, {@code /later}, {@code /local}, {@code /own}, {@code /generic}, {@code /seen}. The program itself
+     * puts {@code ?tag=x} on the call, {@code &force} too, and {@code ?put=name:value;name:value}.
      */
     private int serve() throws IOException {
         HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
@@ -103,6 +117,8 @@ public class Node implements Chain {
         switch (path) {
             case "/later":
                 return next.later("").get();
+            case "/seen":
+                return next.chain("seen");
             case "/generic":
                 String[] types = {String.class.getName()};
                 return String.valueOf(generic().$invoke("chain", types, new Object[] {""}));
@@ -146,6 +162,9 @@ public class Node implements Chain {
             String query = String.valueOf(exchange.getRequestURI().getQuery());
             if (query.startsWith("tag=")) {
                 RpcContext.getContext().setAttachment("dubbo.tag", query.substring(4).replace("&force", ""));
+            }
+            for (String pair : query.startsWith("put=") ? query.substring(4).split(";") : new String[0]) {
+                RpcContext.getContext().setAttachment(pair.split(":", 2)[0], pair.split(":", 2)[1]);
             }
             if (query.endsWith("&force")) {
                 RpcContext.getContext().setAttachment("dubbo.force.tag", "true");

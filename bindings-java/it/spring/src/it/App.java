@@ -103,6 +103,12 @@ public class App {
         return "{\"who\": \"" + copy + "\", \"tag\": " + seen + ", \"path\": \"/echo?n=" + n + "\", \"baggage\": null}";
     }
 
+    /** What this copy itself was sent. */
+    @GetMapping("/seen")
+    public Map<String, String> seen(@RequestHeader Map<String, String> headers) {
+        return headers;
+    }
+
     @GetMapping("/plain")
     public String plain(@RequestParam String url) {
         return plain.getForObject(url, String.class);

@@ -22,5 +22,8 @@ func main() {
 	http.HandleFunc("/host", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s host=%s", name, r.Host)
 	})
+	http.HandleFunc("/lines", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, name, r.Header["X-Mse-Tag"], r.Header["Baggage"], r.Header["X-A"])
+	})
 	panic(http.Serve(l, nil))
 }

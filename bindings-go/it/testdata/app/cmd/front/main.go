@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"os"
@@ -25,6 +26,11 @@ func call(path string) string {
 		return err.Error()
 	}
 	return string(b)
+}
+
+// lines tells every line of the headers that somebody may be interested in.
+func lines(r *http.Request) string {
+	return fmt.Sprint(r.Header["X-Mse-Tag"], r.Header["Baggage"], r.Header["X-A"])
 }
 
 type job struct {
@@ -61,6 +67,21 @@ func main() {
 		time.AfterFunc(time.Millisecond, func() { done <- call("/") })
 	}))
 	http.HandleFunc("/worker", answer(func(done chan string) { jobs <- job{done} }))
+	http.HandleFunc("/pull", answer(func(done chan string) {
+		next, stop := iter.Pull(func(yield func(string) bool) {
+			for yield(call("/")) {
+			}
+		})
+		go func() {
+			defer stop()
+			first, _ := next()
+			second, _ := next()
+			done <- first + second
+		}()
+	}))
+	http.HandleFunc("/lines", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "A%s>%s", lines(r), call("/lines"))
+	})
 	http.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	http.HandleFunc("/goroutines", func(w http.ResponseWriter, _ *http.Request) {
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
