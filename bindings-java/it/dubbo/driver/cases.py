@@ -289,7 +289,7 @@ def edges(topology, check):
     put = "/seen?put=x-a:1;x-mse-tag:gray;dubbo.tag:gray;baggage:user=7"
     for name, wanted in (
         ("edge", "edge baggage=user=7 x-a=1 > c-base"),
-        ("trusting", "trusting x-mse-tag=gray dubbo.tag=gray baggage=user=7 x-a=1 > c-gray"),
+        ("trusting", "trusting x-mse-tag=gray baggage=user=7 x-a=1 > c-gray"),
     ):
         program = topology.programs[f"to-{name}"]
         program.ready()

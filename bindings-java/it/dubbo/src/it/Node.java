@@ -82,10 +82,10 @@ public class Node implements Chain {
         return next == null ? name : name + " > " + next.chain(how);
     }
 
-    /** Which of these attachments came with the call. */
+    /** Which of these attachments came with the call; {@code dubbo.tag} Dubbo itself keeps to itself. */
     private static String seen() {
         StringBuilder seen = new StringBuilder();
-        for (String key : new String[] {"x-mse-tag", "__microservice_tag__", "dubbo.tag", "baggage", "x-a"}) {
+        for (String key : new String[] {"x-mse-tag", "__microservice_tag__", "baggage", "x-a"}) {
             String value = RpcContext.getContext().getAttachment(key);
             seen.append(value == null ? "" : " " + key + "=" + value);
         }
