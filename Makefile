@@ -105,6 +105,7 @@ test-all: test interop
 	$(call suite,java: Spring$(comma) all versions,python3 bindings-java/it/spring/run.py)
 	$(call suite,java: Dubbo$(comma) all versions,python3 bindings-java/it/dubbo/run.py)
 	$(call suite,class editor: stress,$(CARGO) run --quiet --release -p trilane-classedit --example stress -- $$HOME/.m2)
+	$(call suite,rules: Istio's dialect beside a real istiod and Envoy,python3 tests/rules/istio/live.py --random 60)
 
 demo: build
 	python3 tests/demo/demo.py

@@ -4,12 +4,15 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlparse
 
-IRREGULAR = {"ingresses": "Ingress", "ingressclasses": "IngressClass", "endpointslices": "EndpointSlice"}
+# Kinds of more than one word; the others follow from the plural.
+KINDS = ["Ingress", "IngressClass", "EndpointSlice", "ConfigMap", "ServiceAccount", "CustomResourceDefinition",
+         "ClusterTrustBundle", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration",
+         "ReplicationController"]
+BY_PLURAL = {kind.lower() + ("es" if kind.endswith("s") else "s"): kind for kind in KINDS}
 
 
 def kind_of(plural):
-    """`virtualservices` -> `Virtualservice`: clients only look at the ending `List`."""
-    return IRREGULAR.get(plural) or plural.removesuffix("s").capitalize()
+    return BY_PLURAL.get(plural) or plural.removesuffix("s").capitalize()
 
 
 class Api(BaseHTTPRequestHandler):

@@ -59,6 +59,7 @@ NOT_ASKED = {
     "host-oldest-of-two": "files have no age", "authority-header": "the authority chooses the host",
     "authority-differs": "as above", "scheme-https": "plain text only", "dr-passthrough": "connects to the dialled address",
     "se-route-to-external": "its endpoints are not up", "fault-delay-keeps": "slow", "kubernetes-list": "kubectl opens lists",
+    "header-number": "we read a number as text", "se-weight": "weights of endpoints are noted, not used",
     "host-wildcard-is-no-own-name": "no such service", "redirect": "a status, asked by no-match", "kubectl-noise": "managed fields",
 }
 
@@ -132,11 +133,12 @@ def trilanes(cases):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def differ(ours, found, times):
-    """What Envoy did that we say cannot be, or not at that share (6 sigma)."""
+def differ(ours, found, times, draws):
+    """What Envoy did that we say cannot be, or, where it draws, not at that share (6 sigma)."""
     share = ours.get("share") or {}
     wrong = [f"{who} answered" for who in found if isinstance(who, str) and who not in share]
-    for who, part in share.items():
+    wrong += ["nobody answered"] * (bool(share) and not any(isinstance(who, str) for who in found))
+    for who, part in share.items() if draws else []:
         count = found.get(who, 0)
         far = 6 * (times * part * (1 - part)) ** 0.5 + 1e-9
         if abs(count - times * part) > max(far, 0.5):
@@ -186,7 +188,7 @@ def random_rules(r):
     routes = []
     for _ in range(r.choice([1, 2, 3, 4])):
         count = r.choice([1, 1, 2, 3])
-        targets = [{"destination": place(), **({"weight": r.choice([0, 1, 20, 80])} if count > 1 else {})} for _ in range(count)]
+        targets = [{"destination": place(), **({"weight": r.choice([0, 10, 20, 80])} if count > 1 else {})} for _ in range(count)]
         if count > 1 and not any(t["weight"] for t in targets):
             targets[0]["weight"] = 1
         route = {"route": targets}
@@ -248,23 +250,23 @@ def main():
     upstreams([*range(FIRST_PORT, FIRST_PORT + 8), 8080, 18080, 9999])
     mesh = Mesh(CACHE / "run", pilot, envoy)
     count, wrong, rows = 0, [], []
-    try:
-        for (labels, namespace), sets in groups(arguments, yaml).items():
-            mesh.caller(json.loads(labels), namespace)
-            for cases, documents in sets:
-                entries, ids, port = registry(cases[0])
-                mesh.load([*map(named, json.loads(json.dumps(documents))), *entries])
-                for case, ours in zip(cases, trilanes(cases)):
-                    times = 400 if len(ours.get("share") or {}) > 1 else 12
-                    found = envoys(mesh, case, port, ids, times)
-                    count += 1
-                    wrong += [f"{case['id']}: {d}; Envoy {found}" for d in differ(ours, found, times)]
-                    if case["id"].startswith("random"):
-                        who = sorted(k for k in found if isinstance(k, str))
-                        rows.append({"why": f"what Envoy 1.40.0 under istiod 1.31 answered {times} times: {found}",
-                                     "case": case, "expect": {"set": who, "error": None}})
-    finally:
-        mesh.stop()
+    for (labels, namespace), sets in groups(arguments, yaml).items():
+        mesh.caller(json.loads(labels), namespace)
+        for cases, documents in sets:
+            entries, ids, port = registry(cases[0])
+            refused = mesh.load([*map(named, json.loads(json.dumps(documents))), *entries])
+            if refused:
+                wrong.append(f"{cases[0]['id']}: istiod refuses the rules: {refused}")
+                continue
+            for case, ours in zip(cases, trilanes(cases)):
+                times = 400 if any(part < 1 for part in (ours.get("share") or {}).values()) else 12
+                found = envoys(mesh, case, port, ids, times)
+                count += 1
+                wrong += [f"{case['id']}: {d}; Envoy {found}" for d in differ(ours, found, times, "consistent" not in case["id"])]
+                if case["id"].startswith("random"):
+                    who = sorted(k for k in found if isinstance(k, str))
+                    rows.append({"why": f"what Envoy 1.40.0 under istiod 1.31 answered {times} times: {found}",
+                                 "case": case, "expect": {"set": who, "error": None}})
     if arguments.record:
         pathlib.Path(arguments.record).write_text("".join(json.dumps(row) + "\n" for row in rows))
     print(f"istio differential: {count} cases, {len(wrong)} differ", *wrong, sep="\n")

@@ -1,4 +1,5 @@
 """A real istiod and a real Envoy on loopback: rules in a folder go in, answers of routed requests come out."""
+import atexit
 import http.client
 import json
 import os
@@ -90,6 +91,7 @@ class Mesh:
         self.children = []
         self.turn = 0
         self.envoy = None
+        atexit.register(self.stop)
         self.pilot(pilot)
 
     def start(self, name, command, **more):
@@ -173,10 +175,21 @@ class Mesh:
         return marker
 
     def load(self, documents):
+        """Until Envoy has the rules; what istiod has against them, if it refuses them."""
         self.turn += 1
         marker = self.show(documents, self.turn)
-        for port, own in self.ports.items():
-            until(f"rules {self.turn} arrive", 20, lambda: status(own, "/", f"{port}.{marker}:{port}") == 299)
+        log = self.work / "istiod.log"
+        start = log.stat().st_size
+        refused = []
+
+        def there():
+            new = log.read_bytes()[start:].decode(errors="replace")
+            refused[:] = [line for line in new.splitlines() if "unable to reload" in line]
+            seen = (status(own, "/", f"{port}.{marker}:{port}") == 299 for port, own in self.ports.items())
+            return bool(refused) or all(seen)
+
+        until(f"rules {self.turn} arrive", 20, there)
+        return refused[0].split("configuration is invalid: ")[-1] if refused else None
 
     def stop(self):
         for child in self.children:

@@ -111,7 +111,7 @@ fn routing(value: Value<'_>, scope: &Scope<'_>) -> Option<Condition> {
     }
     let rule = fields.need("weightedRoutingRule")?.fields(&["hosts", "requestMatches"], &[])?;
     let mut all = vec![hosts(rule.get("hosts"))];
-    all.extend(rule.get("requestMatches").map(|m| istio::matches(m, scope)));
+    all.extend(rule.get("requestMatches").map(|m| istio::matches(m, scope).when));
     Some(Condition::All(all))
 }
 
@@ -139,7 +139,7 @@ fn lane<'a>(document: &Document<'a>, scope: &Scope<'a>) -> Option<Lane<'a>> {
         let unused = [("route", "the gateway's own routes lead to the service; this rule colours")];
         let fields = rule.fields(&["name", "hosts", "match", "online"], &unused)?;
         let mut all = vec![hosts(fields.get("hosts"))];
-        all.extend(fields.get("match").map(|m| istio::matches(m, scope)));
+        all.extend(fields.get("match").map(|m| istio::matches(m, scope).when));
         if fields.boolean("online", false) {
             entries.push((Condition::All(all), rule.line()));
         }

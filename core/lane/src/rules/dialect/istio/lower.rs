@@ -53,9 +53,13 @@ pub(crate) fn lower(rules: &Rules<'_>) -> Layer {
         }
         budget -= making.routes.len();
         let title = format!("VirtualService {}", first.name).into();
-        if rules.scope.asm {
-            making.routes.push(default_lane_policy());
+        // ASM: no route holds. Istio: no route is for this caller, as if the VirtualService were not there.
+        let mut rest = default_lane_policy();
+        if !rules.scope.asm {
+            let not = |route: &HttpRoute<'_>| Condition::Not(Box::new(route.source.clone()));
+            rest.when = Condition::All(first.routes.iter().map(not).collect());
         }
+        making.routes.push(rest);
         let stage = Stage { title, routes: making.routes, otherwise: Otherwise::Fail };
         let names = host.names(written, rules.scope.caller);
         layer.services.push(Service { names, stages: vec![Arc::new(stage)], line });

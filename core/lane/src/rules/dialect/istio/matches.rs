@@ -46,15 +46,32 @@ impl Scope<'_> {
 
 const NEVER: Condition = Condition::Any(Vec::new());
 
+/// A `match`, lowered.
+pub(crate) struct Matched {
+    /// The whole condition.
+    pub when: Condition,
+    /// What of it asks for the caller and the dialled port only: where it fails, istiod leaves the route out.
+    pub source: Condition,
+}
+
+impl Matched {
+    /// No `match`.
+    pub const ALWAYS: Matched = Matched { when: Condition::ALWAYS, source: Condition::ALWAYS };
+}
+
 /// A list of blocks of which one must hold. ASM also writes a single block without the list.
-pub(crate) fn matches(value: Value<'_>, scope: &Scope<'_>) -> Condition {
+pub(crate) fn matches(value: Value<'_>, scope: &Scope<'_>) -> Matched {
     let blocks = match value.node().scalar().is_none() && !scope.asm || is_list(value) {
         true => value.items(),
         false => vec![value],
     };
-    match blocks.is_empty() {
-        true => Condition::ALWAYS,
-        false => Condition::Any(blocks.into_iter().filter_map(|b| block(b, scope)).collect()),
+    if blocks.is_empty() {
+        return Matched::ALWAYS;
+    }
+    let read: Vec<Matched> = blocks.into_iter().filter_map(|b| block(b, scope)).collect();
+    Matched {
+        source: Condition::Any(read.iter().map(|m| m.source.clone()).collect()),
+        when: Condition::Any(read.into_iter().map(|m| m.when).collect()),
     }
 }
 
@@ -62,7 +79,7 @@ fn is_list(value: Value<'_>) -> bool {
     matches!(value.node().kind, crate::rules::tree::Kind::Sequence(_))
 }
 
-fn block(value: Value<'_>, scope: &Scope<'_>) -> Option<Condition> {
+fn block(value: Value<'_>, scope: &Scope<'_>) -> Option<Matched> {
     let known = [
         "uri",
         "scheme",
@@ -95,7 +112,7 @@ fn block(value: Value<'_>, scope: &Scope<'_>) -> Option<Condition> {
         }
     }
     for (name, value) in named(fields, "withoutHeaders") {
-        if let Some(test) = string_match(value, Of::Keyed) {
+        if let Some(test) = string_match(value, Of::Without) {
             all.push(Condition::Not(Box::new(without(name, test, scope))));
         }
     }
@@ -104,16 +121,18 @@ fn block(value: Value<'_>, scope: &Scope<'_>) -> Option<Condition> {
             all.push(Condition::Is(Field::Query(name.into()), test));
         }
     }
-    if let Some(port) = fields.get("port").and_then(|p| p.number(1, 65_535u16)) {
-        all.push(port_is(port));
-    }
     match fields.get("trafficLabel") {
         Some(label) if scope.asm => all.push(traffic_label(label)),
         Some(label) => label.problem("traffic labels are ASM's", "`dialect: asm` in the text, or a header"),
         None => {}
     }
-    source(fields, scope, &mut all);
-    Some(Condition::All(all))
+    let mut from = Vec::new();
+    if let Some(port) = fields.get("port").and_then(|p| p.number(1, 65_535u16)) {
+        from.push(port_is(port));
+    }
+    source(fields, scope, &mut from);
+    all.extend(from.iter().cloned());
+    Some(Matched { when: Condition::All(all), source: Condition::All(from) })
 }
 
 fn named<'a>(fields: Fields<'a>, name: &str) -> Vec<(&'a str, Value<'a>)> {

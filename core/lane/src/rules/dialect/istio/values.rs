@@ -9,15 +9,18 @@ use crate::rules::walk::Value;
 pub(crate) enum Of {
     /// A URI: an empty prefix is every path; `true` knows no case with `exact` and `prefix`.
     Uri(bool),
-    /// A header, a query parameter: `{}` and the regex `*` ask whether it is there.
+    /// A header, a query parameter: `{}` asks whether it is there.
     Keyed,
+    /// A header that must not be: the regex `*` asks so, too.
+    Without,
     /// Method, scheme, authority, label.
     Word,
 }
 
 /// `{exact: …}`, `{prefix: …}`, `{regex: …}`.
 pub(crate) fn string_match(value: Value<'_>, of: Of) -> Option<Test> {
-    if of == Of::Keyed && value.node().is_null() {
+    let keyed = matches!(of, Of::Keyed | Of::Without);
+    if keyed && value.node().is_null() {
         return Some(Test::Present);
     }
     if value.is_text() && !value.node().is_null() {
@@ -27,7 +30,7 @@ pub(crate) fn string_match(value: Value<'_>, of: Of) -> Option<Test> {
     let fields = value.fields(&["exact", "prefix", "regex"], &[])?;
     let written = value.entries();
     let (kind, text) = match written[..] {
-        [] if of == Of::Keyed => return Some(Test::Present),
+        [] if keyed => return Some(Test::Present),
         [(kind, value)] => (kind, value.text()?),
         _ => {
             value.problem("a match has exactly one kind", "one of exact, prefix, regex");
@@ -44,13 +47,17 @@ pub(crate) fn string_match(value: Value<'_>, of: Of) -> Option<Test> {
         }
         "prefix" if no_case => Some(Test::PrefixNoCase(text.into())),
         "prefix" => Some(Test::Prefix(text.into())),
-        "regex" if text == "*" && of == Of::Keyed => Some(Test::Present),
+        "regex" if text == "*" && of == Of::Without => Some(Test::Present),
         "regex" => regex(fields.get("regex").unwrap_or(value), text),
         _ => None,
     }
 }
 
 fn regex(value: Value<'_>, text: &str) -> Option<Test> {
+    if text == "*" {
+        value.problem("`*` is no regex", "`{}` for presence, `.*` for any value");
+        return None;
+    }
     if text.is_empty() {
         value.problem("an empty regex", "RE2 syntax: it must match the whole value");
         return None;

@@ -1,6 +1,6 @@
 //! VirtualService: text → routes with conditions. One reader for Istio and ASM.
 
-use super::matches::{Scope, matches};
+use super::matches::{Matched, Scope, matches};
 use super::policy;
 use crate::model::{Condition, Policy};
 use crate::rules::walk::{Fields, Value};
@@ -20,6 +20,8 @@ pub(crate) struct VirtualService<'a> {
 pub(crate) struct HttpRoute<'a> {
     pub name: &'a str,
     pub when: Condition,
+    /// The part of it that asks for the caller only.
+    pub source: Condition,
     pub action: Action<'a>,
     pub policy: Policy,
     pub at: Value<'a>,
@@ -92,6 +94,10 @@ pub(crate) fn read<'a>(
 pub(crate) fn exported(fields: Fields<'_>, namespace: &str, scope: &Scope<'_>) -> bool {
     let list = fields.list("exportTo");
     let seen = |to: Value<'_>| match to.text() {
+        Some("~") => {
+            to.problem("`~` exports to nobody", "`.`, `*` or a namespace");
+            false
+        }
         Some("*") => true,
         Some(".") => scope.caller.is_empty() || scope.caller == namespace,
         Some(other) => other == scope.caller,
@@ -128,9 +134,9 @@ fn http_route<'a>(value: Value<'a>, scope: &Scope<'a>) -> Option<HttpRoute<'a>> 
     let unused = [("rewrite", NOT_ROUTING), ("headers", NOT_ROUTING), ("corsPolicy", AT_A_GATEWAY)];
     let fields = value.fields(&known, &unused)?;
     let policy = policy::of_route(fields);
-    let when = fields.get("match").map_or(Condition::ALWAYS, |m| matches(m, scope));
+    let Matched { when, source } = fields.get("match").map_or(Matched::ALWAYS, |m| matches(m, scope));
     let action = action(fields, scope)?;
-    Some(HttpRoute { name: fields.text("name").unwrap_or(""), when, action, policy, at: value })
+    Some(HttpRoute { name: fields.text("name").unwrap_or(""), when, source, action, policy, at: value })
 }
 
 fn action<'a>(fields: Fields<'a>, scope: &Scope<'a>) -> Option<Action<'a>> {
