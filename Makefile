@@ -69,6 +69,9 @@ interop:
 
 # The same cases against grpc-go, both ways, and h2spec; debug programs are enough.
 interop-tests:
+	$(call suite,triple: C ABI,$(CARGO) test --quiet -p trilane-ffi --features net)
+	$(call suite,triple: Go,$(CARGO) build --quiet -p trilane-interop && $(CARGO) build --quiet -p trilane-ffi --features net \
+		&& bindings-go/triple/test.sh target/debug)
 	$(call suite,interop,$(CARGO) build --quiet -p trilane-interop && python3 tests/interop/run.py --bin target/debug)
 
 go-tests: build

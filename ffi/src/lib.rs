@@ -10,6 +10,9 @@ mod carriers;
 mod engine;
 mod error;
 mod list;
+/// cbindgen:ignore
+#[cfg(feature = "net")]
+mod net;
 mod route;
 mod text;
 
@@ -18,6 +21,8 @@ pub use carriers::*;
 pub use engine::*;
 pub use error::*;
 pub use list::*;
+#[cfg(feature = "net")]
+pub use net::*;
 pub use route::*;
 pub use text::*;
 

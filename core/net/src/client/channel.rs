@@ -3,6 +3,7 @@
 use super::call::{self, ClientCall, Exchange};
 use super::pool::{Picker, Pool};
 use super::retry::{Budget, Retry};
+use super::unary::{Cancel, Done};
 use super::{Outcome, Request, unary};
 use crate::tls::{ClientTls, Connector};
 use crate::{Io, Limits};
@@ -178,11 +179,19 @@ impl Channel {
     /// One message there, one back. Dropping the future cancels the call.
     pub fn unary(&self, request: Request, message: Bytes) -> impl Future<Output = Outcome> + Send + use<> {
         let (done, outcome) = oneshot::channel();
-        self.owner.inner.submit(Job::Unary(request, message, done));
+        self.owner.inner.submit(Job::Unary(request, message, Done::Future(done)));
         async move {
             let lost = || Outcome::failed(Status::new(Code::Unavailable, "the I/O thread has ended"));
             outcome.await.unwrap_or_else(|_| lost())
         }
+    }
+
+    /// [`Channel::unary`] for who has no futures: `done` runs on the I/O thread when the call has ended, and must not
+    /// wait there.
+    pub fn unary_then(&self, request: Request, message: Bytes, done: Box<dyn FnOnce(Outcome) + Send>) -> Arc<Cancel> {
+        let cancel = Arc::new(Cancel::default());
+        self.owner.inner.submit(Job::Unary(request, message, Done::Function(done, cancel.clone())));
+        cancel
     }
 
     /// Starts a call whose messages come and go one by one.
@@ -194,7 +203,7 @@ impl Channel {
 }
 
 enum Job {
-    Unary(Request, Bytes, oneshot::Sender<Outcome>),
+    Unary(Request, Bytes, Done),
     Stream(Request, Arc<Exchange>),
 }
 

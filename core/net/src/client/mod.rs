@@ -12,6 +12,7 @@ pub use call::ClientCall;
 pub use channel::{Channel, ChannelBuilder};
 pub use pool::{PickInput, Picker};
 pub use retry::Retry;
+pub use unary::Cancel;
 
 use crate::Head;
 use bytes::Bytes;

@@ -8,10 +8,12 @@ use crate::Head;
 use crate::gzip;
 use crate::http2::Piece;
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use trilane_wire::frame::Reader;
@@ -21,10 +23,9 @@ use trilane_wire::{Code, Status};
 const UNPROCESSED: u32 = 5;
 
 /// Runs a call to its end, its deadline, or until nobody waits for it.
-pub(crate) async fn run(inner: Arc<Inner>, mut request: Request, message: Bytes, mut done: oneshot::Sender<Outcome>) {
+pub(crate) async fn run(inner: Arc<Inner>, mut request: Request, message: Bytes, mut done: Done) {
     if let Err(status) = inner.intercept(&mut request) {
-        let _ = done.send(Outcome::failed(status));
-        return;
+        return done.tell(Outcome::failed(status));
     }
     let deadline = request.timeout.and_then(|t| Instant::now().checked_add(t));
     let mut timer = deadline.map(|d| Box::pin(tokio::time::sleep_until(d.into())));
@@ -39,11 +40,54 @@ pub(crate) async fn run(inner: Arc<Inner>, mut request: Request, message: Bytes,
         if timer.as_mut().is_some_and(|t| t.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Some(Outcome::failed(too_late(&request))));
         }
-        done.poll_closed(cx).map(|()| None)
+        done.poll_left(cx).map(|()| None)
     })
     .await;
-    if let Some(outcome) = outcome {
-        let _ = done.send(outcome);
+    let left = || Outcome::failed(Status::new(Code::Cancelled, "the caller cancelled the call").at(request.path()));
+    done.tell(outcome.unwrap_or_else(left));
+}
+
+/// Who is told how a unary call ended.
+pub(crate) enum Done {
+    /// A future of ours; when it is dropped, nobody waits any longer.
+    Future(oneshot::Sender<Outcome>),
+    /// A function of the application's side, told in any case.
+    Function(Box<dyn FnOnce(Outcome) + Send>, Arc<Cancel>),
+}
+
+impl Done {
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Done::Future(sender) => sender.poll_closed(cx),
+            Done::Function(_, cancel) => cancel.poll(cx),
+        }
+    }
+
+    fn tell(self, outcome: Outcome) {
+        match self {
+            Done::Future(sender) => drop(sender.send(outcome)),
+            Done::Function(function, _) => function(outcome),
+        }
+    }
+}
+
+/// Cancels one unary call; from any thread, at any time.
+#[derive(Default)]
+pub struct Cancel {
+    asked: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Cancel {
+    /// Ends the call with CANCELLED, if it has not ended.
+    pub fn cancel(&self) {
+        self.asked.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.waker.register(cx.waker());
+        if self.asked.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

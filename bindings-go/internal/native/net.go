@@ -1,0 +1,201 @@
+//go:build cgo && trilanenet
+
+package native
+
+/*
+#include <stdlib.h>
+#include "trilane_net.h"
+
+static inline trilane_str tl_net_str(const void *p, size_t n) {
+	trilane_str s = { (const uint8_t *)(p ? p : ""), n };
+	return s;
+}
+
+// The caller's pieces are passed as plain pointers: no Go pointer is inside memory that Go hands over.
+static inline void tl_net_request(trilane_request *r, uint64_t tag, const void *path, size_t path_len,
+                                  const void *metadata, size_t metadata_len, uint64_t timeout_ns, uint32_t flags) {
+	r->struct_size = sizeof *r;
+	r->tag = tag;
+	r->path = tl_net_str(path, path_len);
+	r->metadata = tl_net_str(metadata, metadata_len);
+	r->timeout_ns = timeout_ns;
+	r->flags = flags;
+}
+
+static inline int tl_net_unary(const trilane_channel *c, uint64_t tag, const void *path, size_t path_len,
+                               const void *metadata, size_t metadata_len, uint64_t timeout_ns, uint32_t flags,
+                               const void *message, size_t message_len, trilane_call **call, trilane_error **error) {
+	trilane_request r;
+	tl_net_request(&r, tag, path, path_len, metadata, metadata_len, timeout_ns, flags);
+	return trilane_call_unary(c, &r, tl_net_str(message, message_len), call, error);
+}
+
+static inline int tl_net_stream(const trilane_channel *c, uint64_t tag, const void *path, size_t path_len,
+                                const void *metadata, size_t metadata_len, uint64_t timeout_ns, uint32_t flags,
+                                trilane_call **call, trilane_error **error) {
+	trilane_request r;
+	tl_net_request(&r, tag, path, path_len, metadata, metadata_len, timeout_ns, flags);
+	return trilane_call_stream(c, &r, call, error);
+}
+
+static inline int tl_net_open(const trilane_net *n, const void *targets, size_t targets_len, const void *roots,
+                              size_t roots_len, trilane_channel **channel, trilane_error **error) {
+	return trilane_channel_open(n, tl_net_str(targets, targets_len), tl_net_str(roots, roots_len), channel, error);
+}
+
+static inline int tl_net_send(const trilane_call *call, const void *message, size_t len) {
+	return trilane_call_send(call, tl_net_str(message, len));
+}
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"unsafe"
+)
+
+// Kinds of record that Poll gives.
+const (
+	RecordEnd     = C.TRILANE_RECORD_END
+	RecordMessage = C.TRILANE_RECORD_MESSAGE
+	RecordHeaders = C.TRILANE_RECORD_HEADERS
+	RecordRoom    = C.TRILANE_RECORD_ROOM
+)
+
+// Flags of a call.
+const (
+	CallWaitForReady = C.TRILANE_CALL_WAIT_FOR_READY
+	CallIdempotent   = C.TRILANE_CALL_IDEMPOTENT
+	CallGzip         = C.TRILANE_CALL_GZIP
+)
+
+// ErrFull says that a stream took no message; a RecordRoom comes when it does again.
+var ErrFull = errors.New("the stream is full")
+
+// Net is the native queue of records.
+type Net struct{ p *C.trilane_net }
+
+// Channel is a native channel.
+type Channel struct{ p *C.trilane_channel }
+
+// Call is a native call. Every use holds its lock, so that nothing uses it when it is freed.
+type Call struct {
+	mu sync.Mutex
+	p  *C.trilane_call
+}
+
+func netError(status C.int, e *C.trilane_error) error {
+	if e == nil {
+		return fmt.Errorf("trilane: status %d", int(status))
+	}
+	var why [512]byte
+	n := C.trilane_error_message(e, (*C.uint8_t)(unsafe.Pointer(&why[0])), C.size_t(len(why)))
+	C.trilane_error_free(e)
+	return errors.New("trilane: " + string(why[:min(int(n), len(why))]))
+}
+
+func bytesPtr(b []byte) (unsafe.Pointer, C.size_t) {
+	return unsafe.Pointer(unsafe.SliceData(b)), C.size_t(len(b))
+}
+
+func stringPtr(s string) (unsafe.Pointer, C.size_t) {
+	return unsafe.Pointer(unsafe.StringData(s)), C.size_t(len(s))
+}
+
+// NewNet starts the native side; threads 0 shares the process's I/O threads.
+func NewNet(threads int) (*Net, error) {
+	n := &Net{}
+	var e *C.trilane_error
+	if s := C.trilane_net_new(C.size_t(threads), &n.p, &e); s != 0 {
+		return nil, netError(C.int(s), e)
+	}
+	return n, nil
+}
+
+// Poll waits for records and fills buf with whole ones. A result larger than buf is the size that is needed.
+func (n *Net) Poll(buf []byte) int {
+	return int(C.trilane_net_poll(n.p, (*C.uint8_t)(unsafe.Pointer(&buf[0])), C.size_t(len(buf)), -1))
+}
+
+// Open makes a channel to targets ("host:port,host:port"); roots names a PEM file for TLS, or is empty.
+func (n *Net) Open(targets, roots string) (*Channel, error) {
+	c := &Channel{}
+	var e *C.trilane_error
+	t, tn := stringPtr(targets)
+	r, rn := stringPtr(roots)
+	if s := C.tl_net_open(n.p, t, tn, r, rn, &c.p, &e); s != 0 {
+		return nil, netError(s, e)
+	}
+	return c, nil
+}
+
+// Free frees the channel.
+func (c *Channel) Free() { C.trilane_channel_free(c.p) }
+
+// Unary starts a unary call.
+func (c *Channel) Unary(tag uint64, path string, metadata []byte, timeout uint64, flags uint32, message []byte) (*Call, error) {
+	call := &Call{}
+	var e *C.trilane_error
+	p, pn := stringPtr(path)
+	m, mn := bytesPtr(metadata)
+	d, dn := bytesPtr(message)
+	s := C.tl_net_unary(c.p, C.uint64_t(tag), p, pn, m, mn, C.uint64_t(timeout), C.uint32_t(flags), d, dn, &call.p, &e)
+	if s != 0 {
+		return nil, netError(s, e)
+	}
+	return call, nil
+}
+
+// Stream starts a call whose messages come and go one by one.
+func (c *Channel) Stream(tag uint64, path string, metadata []byte, timeout uint64, flags uint32) (*Call, error) {
+	call := &Call{}
+	var e *C.trilane_error
+	p, pn := stringPtr(path)
+	m, mn := bytesPtr(metadata)
+	s := C.tl_net_stream(c.p, C.uint64_t(tag), p, pn, m, mn, C.uint64_t(timeout), C.uint32_t(flags), &call.p, &e)
+	if s != 0 {
+		return nil, netError(s, e)
+	}
+	return call, nil
+}
+
+func (c *Call) use(f func(*C.trilane_call)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.p != nil {
+		f(c.p)
+	}
+}
+
+// Send sends a message, or says ErrFull.
+func (c *Call) Send(message []byte) (err error) {
+	d, dn := bytesPtr(message)
+	c.use(func(p *C.trilane_call) {
+		if C.tl_net_send(p, d, dn) == C.TRILANE_STATUS_FULL {
+			err = ErrFull
+		}
+	})
+	return err
+}
+
+// HalfClose says that no more messages will be sent.
+func (c *Call) HalfClose() { c.use(func(p *C.trilane_call) { C.trilane_call_half_close(p) }) }
+
+// Receive asks for one message.
+func (c *Call) Receive() { c.use(func(p *C.trilane_call) { C.trilane_call_receive(p) }) }
+
+// Headers asks for the response headers.
+func (c *Call) Headers() { c.use(func(p *C.trilane_call) { C.trilane_call_headers(p) }) }
+
+// Cancel cancels the call.
+func (c *Call) Cancel() { c.use(func(p *C.trilane_call) { C.trilane_call_cancel(p) }) }
+
+// Free frees the call; later uses do nothing.
+func (c *Call) Free() {
+	c.use(func(p *C.trilane_call) {
+		C.trilane_call_free(p)
+		c.p = nil
+	})
+}

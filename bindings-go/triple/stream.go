@@ -1,0 +1,195 @@
+//go:build cgo && trilanenet
+
+package triple
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/trilane/trilane/bindings-go/internal/native"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+type stream struct {
+	ctx     context.Context
+	call    *native.Call
+	desc    *grpc.StreamDesc
+	options options
+
+	room     chan struct{} // one token: the stream takes messages again
+	received chan *record  // the answer to a Receive
+	header   chan *record  // the answer to a Headers
+	done     chan struct{} // closed with the last record
+	once     sync.Once
+	asked    sync.Once
+	md       metadata.MD
+	end      *record
+}
+
+// NewStream starts a call whose messages come and go one by one.
+func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	o, err := readOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	md, timeout, err := outgoing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{ctx: ctx, desc: desc, options: o, room: make(chan struct{}, 1), received: make(chan *record, 1),
+		header: make(chan *record, 1), done: make(chan struct{})}
+	tag := c.hub.add(s.tell)
+	s.call, err = c.channel.Stream(tag, method, md, timeout, o.flags)
+	if err != nil {
+		c.hub.calls.Delete(tag)
+		return nil, status.Error(codes.Internal, err.Error())
+	}
+	go func() {
+		// Ends with the call, or with the caller's context.
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+		}
+		c.hub.calls.Delete(tag)
+		s.call.Free()
+		s.finish(&record{kind: native.RecordEnd, code: codes.Canceled, message: "the caller cancelled the call"})
+	}()
+	return s, nil
+}
+
+// tell runs on the poller: it never waits, because every channel has room for the one answer to one question.
+func (s *stream) tell(r *record) {
+	switch r.kind {
+	case native.RecordRoom:
+		select {
+		case s.room <- struct{}{}:
+		default:
+		}
+	case native.RecordHeaders:
+		s.header <- r
+	case native.RecordMessage:
+		s.received <- r
+	case native.RecordEnd:
+		s.finish(r)
+	}
+}
+
+func (s *stream) finish(r *record) {
+	s.once.Do(func() {
+		s.end = r
+		close(s.done)
+	})
+}
+
+func (s *stream) Context() context.Context { return s.ctx }
+
+func (s *stream) Header() (metadata.MD, error) {
+	s.asked.Do(func() {
+		s.call.Headers()
+		select {
+		case r := <-s.header:
+			s.md = r.headers
+		case <-s.done:
+		case <-s.ctx.Done():
+		}
+		for _, to := range s.options.header {
+			*to = s.md
+		}
+	})
+	return s.md, nil
+}
+
+func (s *stream) Trailer() metadata.MD {
+	select {
+	case <-s.done:
+		return s.end.trailers
+	default:
+		return nil
+	}
+}
+
+func (s *stream) CloseSend() error {
+	s.call.HalfClose()
+	return nil
+}
+
+func (s *stream) SendMsg(m any) error {
+	b, err := marshal(m)
+	if err != nil {
+		return err
+	}
+	for {
+		if s.call.Send(b) == nil {
+			break
+		}
+		select {
+		case <-s.room:
+		case <-s.done:
+			return io.EOF
+		case <-s.ctx.Done():
+			return status.FromContextError(s.ctx.Err()).Err()
+		}
+	}
+	select {
+	case <-s.done:
+		return io.EOF
+	default:
+	}
+	if !s.desc.ClientStreams {
+		s.call.HalfClose()
+	}
+	return nil
+}
+
+func (s *stream) next() (*record, error) {
+	s.call.Receive()
+	select {
+	case r := <-s.received:
+		return r, nil
+	case <-s.done:
+		// A message that came before the end comes first.
+		select {
+		case r := <-s.received:
+			return r, nil
+		default:
+		}
+		return nil, s.ended()
+	case <-s.ctx.Done():
+		return nil, status.FromContextError(s.ctx.Err()).Err()
+	}
+}
+
+func (s *stream) ended() error {
+	if err := s.ctx.Err(); err != nil {
+		return status.FromContextError(err).Err()
+	}
+	for _, to := range s.options.trailer {
+		*to = s.end.trailers
+	}
+	if err := s.end.err(); err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+func (s *stream) RecvMsg(m any) error {
+	r, err := s.next()
+	if err != nil {
+		return err
+	}
+	if err := unmarshal(r.data, m); err != nil || s.desc.ServerStreams {
+		return err
+	}
+	// One reply only: the status decides.
+	if _, err := s.next(); err != io.EOF {
+		if err == nil {
+			err = status.Error(codes.Internal, "the answer has a second message")
+		}
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+//! The Triple client for C: submit and poll (feature `net`).
+//!
+//! Calls are submitted from any thread and return at once. What happens to them comes out of
+//! `trilane_net_poll` as records, many at a time, in a buffer of the caller's. Nothing calls back.
+
+mod call;
+mod queue;
+
+pub use call::*;
+use queue::Queue;
+pub use queue::{TRILANE_RECORD_END, TRILANE_RECORD_HEADERS, TRILANE_RECORD_MESSAGE, TRILANE_RECORD_ROOM};
+
+use crate::boundary;
+use crate::error::{TrilaneError, TrilaneStatus, refuse};
+use crate::text::TrilaneStr;
+use std::sync::Arc;
+use std::time::Duration;
+use trilane_net::{Channel, ClientTls, Io};
+
+/// A queue of records and the I/O threads that fill it. Freed by `trilane_net_free`.
+pub struct TrilaneNet {
+    queue: Arc<Queue>,
+    io: Arc<Io>,
+}
+
+/// Calls of one service. Freed by `trilane_channel_free`.
+pub struct TrilaneChannel {
+    kind: Kind,
+    queue: Arc<Queue>,
+}
+
+pub(crate) enum Kind {
+    Net(Channel),
+    /// Every unary call is answered with its own message, without a network.
+    Echo,
+}
+
+/// Starts `threads` I/O threads (0: as many as there are cores, at most four) and makes an empty queue.
+///
+/// # Safety
+/// `net_out` is NULL or may be written; `error_out` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_net_new(
+    threads: usize,
+    net_out: Option<&mut *mut TrilaneNet>,
+    error_out: Option<&mut *mut TrilaneError>,
+) -> TrilaneStatus {
+    boundary(TrilaneStatus::Internal, || {
+        let Some(out) = net_out else { return TrilaneStatus::NullArgument };
+        match if threads == 0 { Io::shared() } else { Io::new(threads.min(64)) } {
+            Ok(io) => {
+                *out = Box::into_raw(Box::new(TrilaneNet { queue: Arc::default(), io }));
+                TrilaneStatus::Ok
+            }
+            Err(e) => refuse(error_out, TrilaneStatus::Internal, format!("the I/O threads cannot be started: {e}")),
+        }
+    })
+}
+
+/// Frees the queue; who waits in `trilane_net_poll` gets 0. Its channels and calls must be freed before. NULL is
+/// allowed.
+#[unsafe(no_mangle)]
+pub extern "C" fn trilane_net_free(net: Option<Box<TrilaneNet>>) {
+    boundary((), || drop(net));
+}
+
+/// Wakes who waits in `trilane_net_poll`: it returns 0, now and whenever the queue is empty.
+#[unsafe(no_mangle)]
+pub extern "C" fn trilane_net_close(net: Option<&TrilaneNet>) {
+    boundary((), || {
+        if let Some(net) = net {
+            net.queue.close();
+        }
+    });
+}
+
+/// Waits at most `timeout_ns` (negative: for ever) for records and moves as many whole ones as fit into `out`;
+/// returns the bytes written, 0 if none came. If the first one is larger than `capacity`, nothing is moved and its
+/// size is returned, which is larger than `capacity`.
+///
+/// A record is ten little-endian `uint32_t`, then bytes, then padding to 8: length of all with padding; kind; tag (low,
+/// high); status code of gRPC; lengths of: status message, status details, headers, trailers, data. The bytes follow
+/// in this order. Headers and trailers are pairs, each: length of name, length of value (`uint32_t`), name, value;
+/// values of `-bin` names are decoded.
+///
+/// # Safety
+/// `out` may be written for `capacity` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_net_poll(
+    net: Option<&TrilaneNet>,
+    out: *mut u8,
+    capacity: usize,
+    timeout_ns: i64,
+) -> usize {
+    boundary(0, || {
+        let Some(net) = net.filter(|_| !out.is_null()) else { return 0 };
+        let timeout = u64::try_from(timeout_ns).ok().map(Duration::from_nanos);
+        let capacity = capacity.min(isize::MAX as usize);
+        // SAFETY: the caller's promise; the bytes are only written, through the pointer.
+        net.queue.take(timeout, capacity, |at, bytes| unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), out.add(at), bytes.len());
+        })
+    })
+}
+
+/// A channel to `host:port`; several with commas. `roots` names a PEM file: then it speaks TLS and trusts those;
+/// absent: plaintext. Connects when the first call comes.
+///
+/// # Safety
+/// The texts' pointers are NULL or valid; `channel_out` and `error_out` are NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_channel_open(
+    net: Option<&TrilaneNet>,
+    targets: TrilaneStr,
+    roots: TrilaneStr,
+    channel_out: Option<&mut *mut TrilaneChannel>,
+    error_out: Option<&mut *mut TrilaneError>,
+) -> TrilaneStatus {
+    boundary(TrilaneStatus::Internal, || {
+        let (Some(net), Some(out)) = (net, channel_out) else { return TrilaneStatus::NullArgument };
+        // SAFETY: the caller's promise.
+        let (targets, roots) = unsafe { (targets.text(), roots.text()) };
+        let (Some(targets), Some(roots)) = (targets, roots) else { return TrilaneStatus::NotUtf8 };
+        let mut builder = Channel::to_all(targets.split(',').map(str::trim).filter(|t| !t.is_empty()));
+        if !roots.is_empty() {
+            builder = builder.tls(ClientTls { roots: Some(roots.into()), ..ClientTls::default() });
+        }
+        match builder.open(&net.io) {
+            Ok(channel) => {
+                let queue = net.queue.clone();
+                *out = Box::into_raw(Box::new(TrilaneChannel { kind: Kind::Net(channel), queue }));
+                TrilaneStatus::Ok
+            }
+            Err(e) => refuse(error_out, TrilaneStatus::Internal, e.to_string()),
+        }
+    })
+}
+
+/// A channel that answers every unary call with its own message, without a network: for tests of the crossing.
+///
+/// # Safety
+/// `channel_out` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_channel_echo(
+    net: Option<&TrilaneNet>,
+    channel_out: Option<&mut *mut TrilaneChannel>,
+) -> TrilaneStatus {
+    boundary(TrilaneStatus::Internal, || {
+        let (Some(net), Some(out)) = (net, channel_out) else { return TrilaneStatus::NullArgument };
+        *out = Box::into_raw(Box::new(TrilaneChannel { kind: Kind::Echo, queue: net.queue.clone() }));
+        TrilaneStatus::Ok
+    })
+}
+
+/// Frees a channel; its running calls end by themselves. NULL is allowed.
+#[unsafe(no_mangle)]
+pub extern "C" fn trilane_channel_free(channel: Option<Box<TrilaneChannel>>) {
+    boundary((), || drop(channel));
+}
