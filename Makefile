@@ -15,7 +15,7 @@ suite = @echo "== $(1)"; start=$$SECONDS; { $(2); } || exit 1; echo "== $(1): $$
 # Shows a suite's lines, and at the end how many things it says that it skipped.
 skips = awk '{ print; fflush() } /^skipped: / { n++ } END { print n + 0 " skipped" }'
 
-.PHONY: help tools build test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint interop interop-tests rules-tests
+.PHONY: help tools build dist test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint interop interop-tests rules-tests
 
 help:
 	@sed -n '1,5s/^# //p' Makefile
@@ -109,6 +109,10 @@ test-all: test interop
 	$(call suite,java: Dubbo$(comma) all versions,python3 bindings-java/it/dubbo/run.py)
 	$(call suite,class editor: stress,$(CARGO) run --quiet --release -p trilane-classedit --example stress -- $$HOME/.m2)
 	$(call suite,rules: Istio's dialect beside a real istiod and Envoy,python3 tests/rules/istio/live.py --random 60)
+
+# One tarball per machine: make dist ARCHS="x86_64 aarch64"
+dist:
+	$(call suite,dist,deploy/dist.sh $(ARCHS))
 
 demo: build
 	python3 tests/demo/demo.py

@@ -1,4 +1,4 @@
-//! The trilane program: `version`, `check`, `convert`, `explain`, `status`, `run`, `install`, `go build`.
+//! The trilane program: `version`, `check`, `convert`, `explain`, `status`, `tail`, `run`, `install`, `go build`.
 
 mod check;
 mod convert;
@@ -35,6 +35,8 @@ enum Command {
     Check(check::Options),
     /// Show what living processes do: mode, tag, rules, hooks, instances, decisions
     Status(status::Args),
+    /// Show what moves in a living process, once a second
+    Tail(status::TailArgs),
     /// Say why a request goes where it goes
     Explain(Box<explain::Options>),
     /// Write the lanes of joylive, Polaris or OpenSergo as a native rule file
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Convert(args) => convert::run(&args),
         Command::Status(args) => status::run(args),
+        Command::Tail(args) => status::tail(&args),
         Command::Explain(options) => explain::run(*options),
         Command::Run(args) => run::run(&args),
         Command::Install(args) => install::run(&args),

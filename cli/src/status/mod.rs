@@ -2,12 +2,14 @@
 
 mod process;
 mod prometheus;
+mod tail;
 mod text;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-pub use process::{Answer, Missing, all, one};
+use process::{Answer, Missing, all, one};
+pub use tail::{TailArgs, tail};
 
 /// `--check`: it does what it is meant to.
 const HEALTHY: u8 = 0;

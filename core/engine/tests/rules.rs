@@ -134,3 +134,14 @@ fn a_dialled_authority_is_routed_by_the_instances_that_the_rules_give() {
     assert!(!bed.engine.known(b"10.0.0.2:80"));
     assert_eq!(bed.engine.live_lists().len(), 1, "nothing is left behind");
 }
+
+#[test]
+fn a_file_that_needs_a_newer_library_is_refused_whole() {
+    let bed = bed("needs", Some(&format!("needs: \"{}\"\n{GOOD}", env!("CARGO_PKG_VERSION"))));
+    let list = bed.engine.list_new(&["stock"], &[Instance { address: "10.0.0.1:1", metadata: &[], healthy: true }]);
+    let gray = bed.engine.tag_find(b"gray");
+    assert_eq!(bed.case(list, gray), 3, "its words hold: no fallback");
+    bed.rewrite("apiVersion: trilane/v1\nneeds: \"99.1\"\nmode: off\n");
+    bed.wait_until_said("needs trilane 99.1");
+    assert_eq!((bed.engine.mode(), bed.case(list, gray)), (Mode::On, 3), "nothing of the new one holds");
+}

@@ -18,7 +18,10 @@ pub enum Read {
     Unreadable(String),
 }
 
-/// One watched file.
+/// The file that is read where a directory is named.
+pub const IN_DIRECTORY: &str = "lanes.yaml";
+
+/// One watched file, or a directory that holds it: a mounted ConfigMap.
 #[derive(Debug)]
 pub struct FileSource {
     path: PathBuf,
@@ -66,7 +69,12 @@ impl FileSource {
     }
 
     fn read(&self) -> std::io::Result<(Look, Option<String>)> {
-        let state = fs::metadata(&self.path)?;
+        let mut path = std::borrow::Cow::Borrowed(&self.path);
+        let mut state = fs::metadata(&*path)?;
+        if state.is_dir() {
+            path = std::borrow::Cow::Owned(self.path.join(IN_DIRECTORY));
+            state = fs::metadata(&*path)?;
+        }
         let look = Look::File(state.modified().ok(), state.len(), inode(&state));
         if Some(&look) == self.last.as_ref() {
             return Ok((look, None));
@@ -78,7 +86,7 @@ impl FileSource {
             return Err(std::io::Error::other(format!("{} bytes, at most {}", state.len(), self.limit)));
         }
         let mut text = String::new();
-        fs::File::open(&self.path)?.take(self.limit + 1).read_to_string(&mut text)?;
+        fs::File::open(&*path)?.take(self.limit + 1).read_to_string(&mut text)?;
         Ok((look, Some(text)))
     }
 }
@@ -115,6 +123,28 @@ mod tests {
         }
         fs::write(&link, "x".repeat(101)).unwrap();
         assert!(matches!(source.look(), Read::Unreadable(why) if why.contains("at most 100")));
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    /// As the kubelet does it: `lanes.yaml -> ..data/lanes.yaml`, `..data -> ..<time>`, and `..data` is swapped.
+    #[test]
+    fn a_directory_is_a_config_map() {
+        use std::os::unix::fs::symlink;
+        let dir = std::env::temp_dir().join(format!("trilane-map-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        let mut source = FileSource::new(dir.clone(), 100);
+        assert!(matches!(source.look(), Read::Missing), "an empty directory");
+        symlink("..data/lanes.yaml", dir.join("lanes.yaml")).unwrap();
+        for text in ["one", "two"] {
+            let version = format!("..{text}");
+            fs::create_dir(dir.join(&version)).unwrap();
+            fs::write(dir.join(&version).join("lanes.yaml"), text).unwrap();
+            symlink(&version, dir.join("..data_tmp")).unwrap();
+            fs::rename(dir.join("..data_tmp"), dir.join("..data")).unwrap();
+            assert!(matches!(source.look(), Read::Text(t) if t == text));
+            assert!(matches!(source.look(), Read::Unchanged));
+        }
         fs::remove_dir_all(&dir).unwrap();
     }
 }

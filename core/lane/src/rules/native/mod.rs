@@ -9,7 +9,7 @@ use super::{Entry, Problem, Rules, Service, tree};
 use crate::Mode;
 use std::collections::HashMap;
 
-const KNOWN: [&str; 8] = ["apiVersion", "mode", "hooks", "lanes", "groups", "services", "entry", "trust"];
+const KNOWN: [&str; 9] = ["apiVersion", "needs", "mode", "hooks", "lanes", "groups", "services", "entry", "trust"];
 
 /// Reads and checks a text.
 pub(super) fn read(name: &str, text: &str) -> Result<Rules, Vec<Problem>> {
@@ -33,6 +33,9 @@ fn document(value: Value) -> Rules {
     {
         version.problem(format!("`{text}` is not known here"), "trilane/v1");
     }
+    if let Some(needs) = fields.get("needs") {
+        old_enough(needs);
+    }
     let mode = fields.get("mode").and_then(mode);
     let hooks = fields.get("hooks").map(Value::entries).unwrap_or_default();
     let hooks = hooks.into_iter().filter_map(|(library, switch)| Some((library.to_string(), on_or_off(switch)?)));
@@ -52,6 +55,23 @@ fn document(value: Value) -> Rules {
 struct Names {
     lanes: Vec<String>,
     groups: Vec<String>,
+}
+
+/// `needs: "0.2"`: the oldest library that may read the file; an older one refuses it whole.
+fn old_enough(needs: Value) {
+    let Some(text) = needs.text() else { return };
+    let numbers = |text: &str| -> Option<Vec<u32>> { text.split('.').map(|n| n.parse().ok()).collect() };
+    let ours = env!("CARGO_PKG_VERSION");
+    match numbers(text).filter(|n| n.len() <= 3) {
+        None => needs.problem(format!("`{text}` is no version"), "major.minor, in quotes: \"0.1\""),
+        Some(wanted) if Some(&wanted) > numbers(ours).as_ref() => {
+            needs.problem(
+                format!("the file needs trilane {text}, this is {ours}"),
+                "a newer library in this process first",
+            );
+        }
+        Some(_) => {}
+    }
 }
 
 fn mode(value: Value) -> Option<Mode> {

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# dist.sh [ARCH...]: one tarball per machine in dist/: libtrilane.so (glibc 2.17 and later, no libgcc_s), libtrilane.a,
+# trilane.h, the static program, LICENSE, NOTICE, sbom.json, SHA256SUMS. Same sources and compiler, same bytes.
+# x86_64 is what the tests run; aarch64 is built and untested.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+target=${CARGO_TARGET_DIR:-$root/target}
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+[ $# -gt 0 ] || set -- x86_64
+
+if ! command -v cargo-zigbuild >/dev/null; then
+    zig=$root/.cache/zig
+    [ -x "$zig/bin/cargo-zigbuild" ] || { python3 -m venv "$zig" && "$zig/bin/pip" install --quiet ziglang cargo-zigbuild; }
+    export PATH=$zig/bin:$PATH
+fi
+
+# Nothing of the building machine stays in the files.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+export RUSTFLAGS="--remap-path-prefix=$root=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+
+# The .so asks for glibc 2.17 at most, and for no libgcc_s, which small images do not have.
+check_library() {
+    local newest
+    newest=$(readelf -V --wide "$1" | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -1)
+    [ "$(printf '%s\nGLIBC_2.17\n' "$newest" | sort -V | tail -1)" = GLIBC_2.17 ] || { echo "$1 needs $newest" >&2; return 1; }
+    if readelf -d "$1" | grep -q 'NEEDED.*libgcc_s'; then echo "$1 needs libgcc_s" >&2; return 1; fi
+    echo "$1: at most $newest, no libgcc_s"
+}
+
+for arch in "$@"; do
+    gnu=$arch-unknown-linux-gnu musl=$arch-unknown-linux-musl name=trilane-$version-$arch-linux
+    rustup target list --installed 2>/dev/null | grep -qx "$gnu" || rustup target add "$gnu"
+    rustup target list --installed 2>/dev/null | grep -qx "$musl" || rustup target add "$musl"
+    cargo zigbuild --quiet --release -p trilane-ffi --features jvm --target "$gnu.2.17"
+    mkdir -p "dist/$name"
+    objcopy=objcopy; [ "$arch" = "$(uname -m)" ] || objcopy="python3 -m ziglang objcopy"
+    $objcopy --strip-unneeded "$target/$gnu/release/libtrilane.so" "dist/$name/libtrilane.so" 2>/dev/null ||
+        cp "$target/$gnu/release/libtrilane.so" "dist/$name/libtrilane.so"
+    cargo zigbuild --quiet --release -p trilane-ffi --target "$gnu.2.17"
+    cp "$target/$gnu/release/libtrilane.a" "dist/$name/libtrilane.a"
+    cargo zigbuild --quiet --release -p trilane-cli --target "$musl"
+    cp "$target/$musl/release/trilane" "dist/$name/trilane"
+    cp include/trilane.h LICENSE NOTICE "dist/$name/"
+    cargo metadata --format-version 1 --locked --filter-platform "$gnu" | python3 deploy/sbom.py "$version" >"dist/$name/sbom.json"
+    check_library "dist/$name/libtrilane.so"
+    (cd "dist/$name" && rm -f SHA256SUMS && sha256sum -- * >../SHA256SUMS.new && mv ../SHA256SUMS.new SHA256SUMS)
+    tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode='u+rw,go+r-w' \
+        -C dist -cf - "$name" | gzip -n9 >"dist/$name.tar.gz"
+    rm -r "dist/$name"
+    state=untested; [ "$arch" = x86_64 ] && state=tested
+    echo "dist/$name.tar.gz: built, $state, $(sha256sum <"dist/$name.tar.gz" | cut -c1-16)"
+done
