@@ -13,16 +13,21 @@ fn main() {
         return;
     }
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
-    let sources = root.join("../bridge/java/trilane");
-    println!("cargo::rerun-if-changed={}", sources.display());
+    let bridge = root.join("../bridge");
     println!("cargo::rerun-if-env-changed=JAVA_HOME");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let classes = out.join("bridge");
     let _ = fs::remove_dir_all(&classes);
     fs::create_dir_all(&classes).expect("OUT_DIR is writable");
+    let mut sources = Vec::new();
+    for directory in ["java", "beside", "stubs"] {
+        collect(&bridge.join(directory), &mut sources);
+    }
     compile(&javac(), &sources, &classes);
     let list = embed(&classes.join("java/trilane"));
     fs::write(out.join("classes.rs"), list).expect("OUT_DIR is writable");
+    let list = embed_plain(&classes, "io/github/trilane");
+    fs::write(out.join("beside.rs"), list).expect("OUT_DIR is writable");
 }
 
 /// The compiler of `JAVA_HOME`, else the one on the path.
@@ -31,16 +36,26 @@ fn javac() -> PathBuf {
     at_home.filter(|javac| javac.exists()).unwrap_or_else(|| PathBuf::from("javac"))
 }
 
-fn compile(javac: &Path, sources: &Path, classes: &Path) {
-    let mut files: Vec<PathBuf> = fs::read_dir(sources)
-        .unwrap_or_else(|e| panic!("the bridge's sources are missing at {}: {e}", sources.display()))
+/// All sources below a directory, in a fixed order.
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    println!("cargo::rerun-if-changed={}", directory.display());
+    let mut found: Vec<PathBuf> = fs::read_dir(directory)
+        .unwrap_or_else(|e| panic!("the bridge's sources are missing at {}: {e}", directory.display()))
         .map(|entry| entry.expect("readable directory").path())
-        .filter(|path| path.extension().is_some_and(|ext| ext == "java"))
         .collect();
-    files.sort();
-    for file in &files {
-        println!("cargo::rerun-if-changed={}", file.display());
+    found.sort();
+    for path in found {
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|ext| ext == "java") {
+            println!("cargo::rerun-if-changed={}", path.display());
+            files.push(path);
+        }
     }
+}
+
+/// The stubs of frameworks are compiled along, so that `beside` can be, and then left out.
+fn compile(javac: &Path, files: &[PathBuf], classes: &Path) {
     // The package is `java.trilane`, so that every class loader must ask the boot loader for it. javac refuses such
     // a package unless it is told that the sources belong to java.base; `-source 8` knows no modules and allows it.
     let mut command = Command::new(javac);
@@ -50,7 +65,7 @@ fn compile(javac: &Path, sources: &Path, classes: &Path) {
         .args(["-source", "8", "-target", "8", "-encoding", "UTF-8", "-g:source,lines", "-nowarn", "-proc:none"])
         .args(["-Xlint:-options", "-XDstringConcat=inline", "-implicit:none", "-d"])
         .arg(classes)
-        .args(&files);
+        .args(files);
     let output = command.output().unwrap_or_else(|e| {
         panic!(
             "feature `jvm` compiles the Java bridge, and {} could not be started ({e}). Install a JDK 17 or later \
@@ -91,6 +106,20 @@ fn embed(directory: &Path) -> String {
     }
     list.push(']');
     list
+}
+
+/// Writes `&[("io/github/trilane/A", include_bytes!("...")), ...]` for the classes of one package.
+fn embed_plain(classes: &Path, package: &str) -> String {
+    let mut paths: Vec<PathBuf> = fs::read_dir(classes.join(package))
+        .expect("javac wrote the package")
+        .map(|entry| entry.expect("readable directory").path())
+        .collect();
+    paths.sort();
+    let each = |path: &PathBuf| {
+        let name = path.file_stem().and_then(|stem| stem.to_str()).expect("UTF-8 path");
+        format!("    (\"{package}/{name}\", include_bytes!({:?})),\n", path.to_str().expect("UTF-8 path"))
+    };
+    format!("&[\n{}]", paths.iter().map(each).collect::<String>())
 }
 
 /// The places of the classes whose names stand in a class file's constants, as such or in a descriptor.

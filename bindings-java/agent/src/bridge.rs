@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
-use jni_sys::{jclass, jmethodID, jvalue};
+use jni_sys::{jclass, jmethodID, jobject, jvalue};
 use parking_lot::ReentrantMutex;
 
 use crate::jni::{Env, call};
@@ -20,6 +20,12 @@ type Class = (&'static str, &'static [u8], &'static [u16]);
 static CLASSES: &[Class] = include!(concat!(env!("OUT_DIR"), "/classes.rs"));
 #[cfg(not(feature = "jvm"))]
 static CLASSES: &[Class] = &[];
+
+/// Classes that live in the class loaders of the frameworks whose classes they call.
+#[cfg(feature = "jvm")]
+static BESIDE: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/beside.rs"));
+#[cfg(not(feature = "jvm"))]
+static BESIDE: &[(&str, &[u8])] = &[];
 
 /// What has become of each class.
 static STATES: [AtomicU8; MOST_CLASSES] = [const { AtomicU8::new(ABSENT) }; MOST_CLASSES];
@@ -74,7 +80,7 @@ pub(crate) fn ensure(env: Env, name: &str) -> Result<(), DefineError> {
             _ => continue,
         }
         state(*at).store(BEING_DEFINED, Ordering::Release);
-        let class = CString::new(name).ok().and_then(|name| env.define_in_boot_loader(&name, bytes));
+        let class = CString::new(name).ok().and_then(|name| env.define(&name, ptr::null_mut(), bytes));
         let Some(class) = class else {
             state(*at).store(REFUSED, Ordering::Release);
             return Err(if is_there(env) { DefineError::AlreadyThere } else { DefineError::Refused(name) });
@@ -84,6 +90,13 @@ pub(crate) fn ensure(env: Env, name: &str) -> Result<(), DefineError> {
         state(*at).store(DEFINED, Ordering::Release);
     }
     Ok(())
+}
+
+/// Defines a class of ours beside a framework's; null if there is none of that name or the VM refused it.
+pub(crate) fn define_beside(env: Env, loader: jobject, name: &str) -> jclass {
+    let Some((_, bytes)) = BESIDE.iter().find(|class| class.0 == name) else { return ptr::null_mut() };
+    let class = CString::new(name).ok().and_then(|name| env.define(&name, loader, bytes));
+    class.unwrap_or(ptr::null_mut())
 }
 
 /// Defines the classes that every hook needs and binds their natives. Once per process.

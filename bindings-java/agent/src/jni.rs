@@ -96,12 +96,12 @@ impl Env {
         (!self.clear_exception() && !class.is_null()).then_some(class)
     }
 
-    /// Defines a class in the boot loader. `None` if the VM refused it, for example because it is there already.
-    pub(crate) fn define_in_boot_loader(self, name: &CStr, bytes: &[u8]) -> Option<jclass> {
+    /// Defines a class in a class loader, null for the boot loader. `None` if the VM refused it, for example because
+    /// it is there already.
+    pub(crate) fn define(self, name: &CStr, loader: jobject, bytes: &[u8]) -> Option<jclass> {
         let len = jsize::try_from(bytes.len()).ok()?;
-        // SAFETY: the environment belongs to this thread; a null loader is the boot loader; the VM copies the bytes.
-        let class =
-            unsafe { call!(self, DefineClass, name.as_ptr(), ptr::null_mut(), bytes.as_ptr().cast::<jbyte>(), len) };
+        // SAFETY: the environment belongs to this thread; `loader` is null or a live reference; the VM copies the bytes.
+        let class = unsafe { call!(self, DefineClass, name.as_ptr(), loader, bytes.as_ptr().cast::<jbyte>(), len) };
         (!self.clear_exception() && !class.is_null()).then_some(class)
     }
 

@@ -17,6 +17,8 @@ use trilane_engine::{Counter, Kind};
 
 /// `inbound` when there is no engine: bit 1 of the flags, "act as if not there".
 const OFF: u64 = 2 << 24;
+/// So many bytes of values cross in words; the bridge's `Asked` holds the same number.
+const SHORT: usize = 48;
 /// How many values one request may hand over; the engine asks for far fewer.
 const MAX_VALUES: usize = 64;
 /// Added to a kind: an edge may believe this caller.
@@ -31,6 +33,7 @@ pub(crate) fn methods() -> Vec<JNINativeMethod> {
     };
     let mut all = vec![
         entry(c"inbound", c"(II[B)J", inbound as *mut c_void),
+        entry(c"inboundShort", c"(IIIJJJJJJ)J", inbound_short as *mut c_void),
         entry(c"pass", c"([B)I", pass as *mut c_void),
         entry(c"failed", c"(Ljava/lang/String;)V", failed as *mut c_void),
         entry(c"firstTag", c"()V", first_tag as *mut c_void),
@@ -74,6 +77,39 @@ unsafe extern "system" fn inbound(
             engine.inbound_from(trusted, kind_of(kind & !TRUSTED), snapshot.cast_unsigned(), &found[..count])
         });
         answer.unwrap_or(OFF).cast_signed()
+    })
+}
+
+/// `static native long inboundShort(int kind, int snapshot, int size, long a, ..., long f)`: nothing is copied out of
+/// the VM, which costs more than deciding.
+#[allow(clippy::too_many_arguments)]
+unsafe extern "system" fn inbound_short(
+    _env: *mut JNIEnv,
+    _class: jclass,
+    kind: jint,
+    snapshot: jint,
+    size: jint,
+    a: jlong,
+    b: jlong,
+    c: jlong,
+    d: jlong,
+    e: jlong,
+    f: jlong,
+) -> jlong {
+    let off = OFF.cast_signed();
+    boundary("inboundShort", off, || {
+        let Some(engine) = engine() else { return off };
+        let mut bytes = [0u8; SHORT];
+        for (eight, word) in bytes.chunks_exact_mut(8).zip([a, b, c, d, e, f]) {
+            eight.copy_from_slice(&word.to_be_bytes());
+        }
+        // Each value takes four bytes at least.
+        let mut found: [Option<&[u8]>; SHORT / 4] = [None; SHORT / 4];
+        let size = usize::try_from(size).unwrap_or(0).min(SHORT);
+        let count = packed::values(&bytes[..size], &mut found);
+        let trusted = kind & TRUSTED != 0;
+        let kind = kind_of(kind & !TRUSTED);
+        engine.inbound_from(trusted, kind, snapshot.cast_unsigned(), &found[..count]).cast_signed()
     })
 }
 

@@ -2,10 +2,11 @@
 
 use std::ptr;
 
-use jni_sys::{JNI_FALSE, JNIEnv, jboolean, jclass, jint, jobjectArray, jstring};
+use jni_sys::{JNI_FALSE, JNIEnv, jboolean, jclass, jint, jobject, jobjectArray, jstring};
 
 use super::{Function, Method, kind_of};
 use crate::boundary::boundary;
+use crate::bridge;
 use crate::jni::{Env, call, truth};
 use crate::start::{engine, jvmti};
 use trilane_engine::{Level, TagId};
@@ -27,6 +28,7 @@ pub(super) const METHODS: &[Method] = &[
     (c"metadataKeys", c"()[Ljava/lang/String;", Function(metadata_keys as *mut _)),
     (c"learnService", c"(Ljava/lang/String;)V", Function(learn_service as *mut _)),
     (c"log", c"(ILjava/lang/String;Ljava/lang/String;Ljava/lang/String;)V", Function(log as *mut _)),
+    (c"define", c"(Ljava/lang/ClassLoader;Ljava/lang/String;)Ljava/lang/Class;", Function(define as *mut _)),
     (c"export", c"(Ljava/lang/Class;Ljava/lang/String;Z)Z", Function(export as *mut _)),
 ];
 
@@ -165,6 +167,14 @@ unsafe extern "system" fn log(
         let text = |string| env.string(string).unwrap_or_default();
         engine.log(level, &text(code), &text(key), &text(message));
     });
+}
+
+/// Defines a class of ours in a framework's class loader.
+unsafe extern "system" fn define(env: *mut JNIEnv, _class: jclass, loader: jobject, name: jstring) -> jclass {
+    boundary("define", ptr::null_mut(), || {
+        let env = Env(env);
+        env.string(name).map_or(ptr::null_mut(), |name| bridge::define_beside(env, loader, &name))
+    })
 }
 
 /// Exports, or opens, a package of the module of `owner` to the boot loader's unnamed module, where the bridge lives.

@@ -21,7 +21,7 @@ final class Apache {
         }
         String name = host.indexOf(':') >= 0 && host.charAt(0) != '[' ? "[" + host + "]" : host;
         boolean standard = port <= 0 || port == 80 || port == 443;
-        return port > 0 && Native.known(name + ":" + port) || standard && Native.known(name);
+        return port > 0 && Known.known(name, port) || standard && Known.known(name);
     }
 
     /** The headers of a message of either major version. */

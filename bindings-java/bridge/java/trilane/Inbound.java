@@ -1,7 +1,5 @@
 package java.trilane;
 
-import java.nio.charset.StandardCharsets;
-
 /**
  * A request comes in: its values are read by name, the engine decides, the thread's scope is set or cleared.
  *
@@ -9,10 +7,17 @@ import java.nio.charset.StandardCharsets;
  * value, 40..56 offset and 56..64 length of the tag in it.
  */
 final class Inbound {
-    /** How a hook reads one value of its library's request. */
+    /** How a hook reads the values of its library's request. */
     abstract static class Reader {
         /** The value of that name, null if the request has none; several values joined by a comma. */
         abstract String read(Object request, String name) throws Throwable;
+
+        /** Gives the values of these names, in this order. */
+        void read(Object request, String[] names, Asked into) throws Throwable {
+            for (int i = 0; i < names.length; i++) {
+                into.text(read(request, names[i]));
+            }
+        }
 
         /** The address that the request came from; null or empty if it is not known. */
         String peer(Object request) throws Throwable {
@@ -28,7 +33,6 @@ final class Inbound {
     private static final long STALE = 1L << 24;
     private static final long OFF = 2L << 24;
     private static final long UNTAGGED = 32L << 24;
-    private static final int LONGEST_VALUE = 64 * 1024;
 
     /** Per kind: element 0 the snapshot, then the names. Read again whenever the engine says STALE. */
     private static final Names[] NAMES = new Names[3];
@@ -61,9 +65,11 @@ final class Inbound {
     }
 
     private static Scope tagged(int kind, Reader reader, Object request) throws Throwable {
-        long answer = ask(kind, names(kind, false), reader, request);
+        Asked asked = new Asked();
+        long answer = ask(kind, names(kind, false), reader, request, asked);
         if ((answer & STALE) != 0 && (answer & OFF) == 0) {
-            answer = ask(kind, names(kind, true), reader, request);
+            asked = new Asked();
+            answer = ask(kind, names(kind, true), reader, request, asked);
         }
         if ((answer & (STALE | OFF)) != 0) {
             return null;
@@ -76,47 +82,22 @@ final class Inbound {
         if (id == 0) {
             return null;
         }
-        return id == Scope.UNKNOWN ? carried(kind, answer, reader, request) : Scope.of(id);
+        return id == Scope.UNKNOWN ? carried(answer, asked) : Scope.of(id);
     }
 
     /** {@code kind} with {@link Native#TRUSTED} where an edge believes the caller. */
-    private static long ask(int kind, Names names, Reader reader, Object request) throws Throwable {
-        Packer packer = null;
-        String[] all = names.names;
-        for (int i = 0; i < all.length; i++) {
-            String value = reader.read(request, all[i]);
-            if (value != null && value.length() > LONGEST_VALUE) {
-                value = null;
-            }
-            if (packer == null) {
-                if (value == null) {
-                    continue;
-                }
-                packer = new Packer(16 * all.length + value.length());
-                for (int before = 0; before < i; before++) {
-                    packer.number(-1);
-                }
-            }
-            packer.text(value);
-        }
-        return Native.inbound(kind, names.snapshot, packer == null ? names.absent : packer.done());
+    private static long ask(int kind, Names names, Reader reader, Object request, Asked asked) throws Throwable {
+        reader.read(request, names.names, asked);
+        return asked.decide(kind, names.snapshot);
     }
 
     /** The text of a tag that nobody named: cut out of the value that held it. */
-    private static Scope carried(int kind, long answer, Reader reader, Object request) throws Throwable {
-        Names names = names(kind, false);
-        int at = (int) (answer >>> 32) & 0xFF;
+    private static Scope carried(long answer, Asked asked) {
+        int value = (int) (answer >>> 32) & 0xFF;
         int offset = (int) (answer >>> 40) & 0xFFFF;
         int length = (int) (answer >>> 56) & 0xFF;
-        String value = at < names.names.length ? reader.read(request, names.names[at]) : null;
-        if (value == null) {
-            return null;
-        }
-        byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
-        if (length == 0 || offset + length > bytes.length) {
-            return null;
-        }
-        return Scope.unknown(new String(bytes, offset, length, StandardCharsets.US_ASCII));
+        String tag = asked.cut(value, offset, length);
+        return tag == null ? null : Scope.unknown(tag);
     }
 
     private static Names names(int kind, boolean again) {
@@ -132,18 +113,11 @@ final class Inbound {
     private static final class Names {
         final int snapshot;
         final String[] names;
-        /** The packed form of a request that has none of the values. */
-        final byte[] absent;
 
         Names(String[] answer) {
             snapshot = Integer.parseInt(answer[0]);
             names = new String[answer.length - 1];
             System.arraycopy(answer, 1, names, 0, names.length);
-            Packer packer = new Packer(4 * names.length);
-            for (int i = 0; i < names.length; i++) {
-                packer.number(-1);
-            }
-            absent = packer.done();
         }
     }
 }

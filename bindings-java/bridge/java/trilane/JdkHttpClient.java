@@ -4,8 +4,8 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.net.URI;
-import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -13,8 +13,9 @@ import java.util.function.BiPredicate;
 
 /** Hooks of {@code java.net.http}. */
 public final class JdkHttpClient {
-    private static final Fields FIELDS = new Fields();
-    private static volatile Handle handle;
+    private static final Writer WRITER = new Writer();
+    /** {@code java.net.http.HttpRequest}, once a call got something from us. The JDK's: it is never unloaded. */
+    private static volatile Class<?> requests;
 
     private JdkHttpClient() {}
 
@@ -48,20 +49,16 @@ public final class JdkHttpClient {
             return headers;
         }
         try {
-            Handle found = handle;
-            if (found == null) {
-                found = new Handle(request);
-                handle = found;
+            if (requests == null) {
+                requests = Handles.named(request.getClass(), "java.net.http.HttpRequest");
             }
-            URI uri = (URI) found.uri.invokeExact(request);
-            Scope scope = Outbound.towards(authority(uri));
-            if (scope == null) {
+            URI uri = (URI) Http.URI_OF.invokeExact(request);
+            if (uri == null || !Outbound.towards(uri.getHost(), uri.getPort())) {
                 return headers;
             }
-            TreeMap<String, List<String>> fields = new TreeMap<String, List<String>>(String.CASE_INSENSITIVE_ORDER);
-            fields.putAll((Map<String, List<String>>) (Object) found.map.invokeExact(headers));
-            Outbound.write(scope, FIELDS, fields);
-            return (Object) found.of.invokeExact((Object) fields, (Object) ALL);
+            Fields fields = new Fields(map(headers));
+            Outbound.write(holder.scope, WRITER, fields);
+            return fields.headers();
         } catch (Throwable cause) {
             Trilane.failed("jdk-http-client", cause);
             return headers;
@@ -69,44 +66,46 @@ public final class JdkHttpClient {
     }
 
     /** {@code HttpRequestImpl.getUserHeaders()}, on the way to the wire: a redirect may lead where we do not write. */
-    @SuppressWarnings("unchecked")
     public static Object wire(Object headers, Object request) {
-        Handle found = handle;
-        if (found == null || headers == null) {
+        if (requests == null || headers == null) {
             return headers; // no call of this process has got anything from us
         }
         try {
-            Map<String, List<String>> map = (Map<String, List<String>>) (Object) found.map.invokeExact(headers);
+            Map<String, List<String>> map = map(headers);
             if (!hasOurs(map)) {
                 return headers;
             }
-            String authority = authority((URI) found.uri.invokeExact(request));
-            if (authority != null && Native.known(authority)) {
+            URI uri = (URI) Http.URI_OF.invokeExact(request);
+            if (uri != null && uri.getHost() != null && Known.known(uri.getHost(), uri.getPort())) {
                 return headers;
             }
-            TreeMap<String, List<String>> fields = new TreeMap<String, List<String>>(String.CASE_INSENSITIVE_ORDER);
-            fields.putAll(map);
+            Fields fields = new Fields(map);
             String[] names = Outbound.names();
             for (int i = 0; i < names.length; i++) {
-                if (Scope.wrote(FIELDS.get(fields, names[i]))) {
-                    fields.remove(names[i]);
+                if (Scope.wrote(fields.get(names[i]))) {
+                    fields.set(names[i], null);
                 }
             }
-            String baggage = FIELDS.get(fields, Outbound.BAGGAGE);
+            String baggage = fields.get(Outbound.BAGGAGE);
             if (baggage != null) {
-                FIELDS.set(fields, Outbound.BAGGAGE, Native.baggage(baggage, ""));
+                fields.set(Outbound.BAGGAGE, Native.baggage(baggage, ""));
             }
             String[] pass = Border.get().pass;
             for (int i = 0; i < pass.length; i++) {
                 if (hasKey(map, pass[i])) {
-                    fields.remove(pass[i]);
+                    fields.set(pass[i], null);
                 }
             }
-            return (Object) found.of.invokeExact((Object) fields, (Object) ALL);
+            return fields.headers();
         } catch (Throwable cause) {
             Trilane.failed("jdk-http-client", cause);
             return headers;
         }
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<String, List<String>> map(Object headers) throws Throwable {
+        return (Map<String, List<String>>) (Object) Http.MAP_OF.invokeExact(headers);
     }
 
     /** A header that is passed through is ours if its name is our very object: a map keeps the keys it was given. */
@@ -128,20 +127,11 @@ public final class JdkHttpClient {
         }
         String[] names = Outbound.names();
         for (int i = 0; i < names.length; i++) {
-            if (Scope.wrote(FIELDS.get(map, names[i]))) {
+            if (Scope.wrote(Values.joined(map.get(names[i])))) {
                 return true;
             }
         }
         return false;
-    }
-
-    private static String authority(URI uri) {
-        String host = uri == null ? null : uri.getHost();
-        if (host == null) {
-            return null;
-        }
-        int port = uri.getPort();
-        return port < 0 ? host : host.concat(":").concat(Integer.toString(port));
     }
 
     private static final BiPredicate<String, String> ALL = new BiPredicate<String, String>() {
@@ -151,38 +141,74 @@ public final class JdkHttpClient {
         }
     };
 
-    /** A map from name to values. */
-    private static final class Fields extends Outbound.Headers {
-        @Override
-        @SuppressWarnings("unchecked")
-        String get(Object fields, String name) {
-            return Values.joined(((Map<String, List<String>>) fields).get(name));
+    /** The headers of one request, which never change, and what is to be different in a copy of them. */
+    private static final class Fields {
+        private final Map<String, List<String>> before;
+        private final TreeMap<String, List<String>> changed =
+                new TreeMap<String, List<String>>(String.CASE_INSENSITIVE_ORDER);
+
+        Fields(Map<String, List<String>> before) {
+            this.before = before;
         }
 
-        @Override
-        @SuppressWarnings("unchecked")
-        void set(Object fields, String name, String value) {
-            ArrayList<String> values = new ArrayList<String>(Collections.singletonList(value));
-            ((Map<String, List<String>>) fields).put(name, values);
+        String get(String name) {
+            return Values.joined(changed.containsKey(name) ? changed.get(name) : before.get(name));
+        }
+
+        /** Null takes the header away. */
+        void set(String name, String value) {
+            changed.put(name, value == null ? null : Collections.singletonList(value));
+        }
+
+        /** The copy. */
+        Object headers() throws Throwable {
+            HashMap<String, List<String>> all = new HashMap<String, List<String>>();
+            for (Map.Entry<String, List<String>> entry : before.entrySet()) {
+                if (!changed.containsKey(entry.getKey())) {
+                    all.put(entry.getKey(), entry.getValue());
+                }
+            }
+            for (Map.Entry<String, List<String>> entry : changed.entrySet()) {
+                if (entry.getValue() != null) {
+                    all.put(entry.getKey(), entry.getValue());
+                }
+            }
+            return (Object) Http.HEADERS_OF.invokeExact((Object) all, (Object) ALL);
         }
     }
 
-    /** The public types of java.net.http; one loader has them, and it is never unloaded. */
-    private static final class Handle {
-        final MethodHandle uri;
-        final MethodHandle map;
-        final MethodHandle of;
+    private static final class Writer extends Outbound.Headers {
+        @Override
+        String get(Object fields, String name) {
+            return ((Fields) fields).get(name);
+        }
 
-        Handle(Object request) throws Throwable {
-            Class<?> requests = Handles.named(request.getClass(), "java.net.http.HttpRequest");
-            Class<?> headers = Class.forName("java.net.http.HttpHeaders", false, requests.getClassLoader());
-            MethodHandles.Lookup lookup = MethodHandles.publicLookup();
-            uri = lookup.findVirtual(requests, "uri", MethodType.methodType(URI.class))
-                    .asType(MethodType.methodType(URI.class, Object.class));
-            map = lookup.findVirtual(headers, "map", MethodType.methodType(Map.class))
-                    .asType(MethodType.methodType(Object.class, Object.class));
-            of = lookup.findStatic(headers, "of", MethodType.methodType(headers, Map.class, BiPredicate.class))
-                    .asType(MethodType.methodType(Object.class, Object.class, Object.class));
+        @Override
+        void set(Object fields, String name, String value) {
+            ((Fields) fields).set(name, value);
+        }
+    }
+
+    /** The public types of java.net.http: constants, so that a call through them costs what any call costs. */
+    private static final class Http {
+        static final MethodHandle URI_OF;
+        static final MethodHandle MAP_OF;
+        static final MethodHandle HEADERS_OF;
+
+        static {
+            try {
+                Class<?> headers = Class.forName("java.net.http.HttpHeaders", false, requests.getClassLoader());
+                MethodHandles.Lookup lookup = MethodHandles.publicLookup();
+                URI_OF = lookup.findVirtual(requests, "uri", MethodType.methodType(URI.class))
+                        .asType(MethodType.methodType(URI.class, Object.class));
+                MAP_OF = lookup.findVirtual(headers, "map", MethodType.methodType(Map.class))
+                        .asType(MethodType.methodType(Object.class, Object.class));
+                MethodType of = MethodType.methodType(headers, Map.class, BiPredicate.class);
+                HEADERS_OF = lookup.findStatic(headers, "of", of)
+                        .asType(MethodType.methodType(Object.class, Object.class, Object.class));
+            } catch (ReflectiveOperationException notThere) {
+                throw new IllegalStateException(notThere);
+            }
         }
     }
 }

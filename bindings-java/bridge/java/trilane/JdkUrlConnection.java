@@ -1,32 +1,34 @@
 package java.trilane;
 
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
-import java.util.Arrays;
+import sun.net.www.MessageHeader;
 
 /** Hooks of {@code HttpURLConnection}: one request's headers, on their way to the socket. */
 public final class JdkUrlConnection {
     private static final String PACKAGE = "sun.net.www";
-    private static final MessageHeaders HEADERS = new MessageHeaders();
+    private static final Hops HOPS = new Hops();
+    /** True once this package may use the JDK's class of headers, which java.base keeps to itself. */
+    private static volatile boolean opened;
 
     private JdkUrlConnection() {}
 
     /** {@code sun.net.www.http.HttpClient.writeRequests(MessageHeader, ...)}. */
     public static void write(Object headers) {
-        if (!Trilane.carries(Trilane.JDK_URL_CONNECTION) || headers == null || Trilane.current() == null) {
+        if (!Trilane.carries(Trilane.JDK_URL_CONNECTION) || headers == null) {
+            return;
+        }
+        Holder holder = Trilane.holderOrNull();
+        if (holder == null || holder.scope == null) {
             return;
         }
         try {
-            String line = HEADERS.requestLine(headers);
-            if (line == null || line.startsWith("CONNECT ")) {
-                return; // for the proxy, not for the service
+            if (!opened) {
+                Native.export(Handles.named(headers.getClass(), "sun.net.www.MessageHeader"), PACKAGE, false);
+                opened = true;
             }
-            Scope scope = Outbound.towards(HEADERS.get(headers, "Host"));
-            if (scope != null) {
-                Holder holder = Trilane.holder();
-                holder.urlConnection = new Before(headers, (Before) holder.urlConnection);
-                Outbound.write(scope, HEADERS, headers);
+            Hop hop = Hop.of(headers, (Hop) holder.urlConnection);
+            if (hop != null) {
+                holder.urlConnection = hop;
+                Outbound.write(holder.scope, HOPS, hop);
             }
         } catch (Throwable cause) {
             Trilane.failed("jdk-url-connection", cause);
@@ -39,94 +41,72 @@ public final class JdkUrlConnection {
         if (holder == null || holder.urlConnection == null) {
             return;
         }
-        Before before = (Before) holder.urlConnection;
-        if (before.headers != headers) {
+        Hop hop = (Hop) holder.urlConnection;
+        if (hop.headers != headers) {
             return;
         }
-        holder.urlConnection = before.outer;
+        holder.urlConnection = hop.outer;
         try {
-            before.restore();
+            hop.restore();
         } catch (Throwable cause) {
             Trilane.failed("jdk-url-connection", cause);
         }
     }
 
-    /** The values that our carriers had before we wrote them. */
-    private static final class Before {
-        final Object headers;
-        final Before outer;
-        private final String[] names;
-        private final String[] values;
+    /** The headers of one hop, and what those that we set had been before. */
+    private static final class Hop {
+        final MessageHeader headers;
+        final Hop outer;
+        /** Name and former value in turn. */
+        private String[] changed = new String[4];
+        private int size;
 
-        Before(Object headers, Before outer) throws Throwable {
+        private Hop(MessageHeader headers, Hop outer) {
             this.headers = headers;
             this.outer = outer;
-            String[] carriers = Outbound.names();
-            String[] pass = Border.get().pass;
-            this.names = Arrays.copyOf(carriers, carriers.length + pass.length);
-            System.arraycopy(pass, 0, names, carriers.length, pass.length);
-            this.values = new String[names.length + 1];
-            for (int i = 0; i < values.length; i++) {
-                values[i] = HEADERS.get(headers, name(i));
+        }
+
+        /** Null where nothing is to be written: to a proxy, or to a host that gets nothing from us. */
+        static Hop of(Object given, Hop outer) {
+            MessageHeader headers = (MessageHeader) given;
+            String line = headers.getKey(0);
+            boolean forService = line != null && !line.startsWith("CONNECT ");
+            return forService && Outbound.towards(headers.findValue("Host"), -1) ? new Hop(headers, outer) : null;
+        }
+
+        void set(String name, String value) {
+            if (size == changed.length) {
+                String[] grown = new String[size * 2];
+                System.arraycopy(changed, 0, grown, 0, size);
+                changed = grown;
             }
+            changed[size++] = name;
+            changed[size++] = headers.findValue(name);
+            headers.set(name, value);
         }
 
-        private String name(int at) {
-            return at < names.length ? names[at] : Outbound.BAGGAGE;
-        }
-
-        void restore() throws Throwable {
-            for (int i = 0; i < values.length; i++) {
-                if (values[i] == null) {
-                    HEADERS.remove(headers, name(i));
+        void restore() {
+            while (size > 0) {
+                String before = changed[--size];
+                String name = changed[--size];
+                if (before == null) {
+                    headers.remove(name);
                 } else {
-                    HEADERS.set(headers, name(i), values[i]);
+                    headers.set(name, before);
                 }
             }
         }
     }
 
-    /** {@code sun.net.www.MessageHeader}, in a package that java.base keeps to itself: opened on first use. */
-    private static final class MessageHeaders extends Outbound.Headers {
-        private volatile MethodHandle[] handles;
-
-        String requestLine(Object headers) throws Throwable {
-            return (String) handles(headers)[2].invokeExact(headers, 0);
+    private static final class Hops extends Outbound.Headers {
+        @Override
+        String get(Object hop, String name) {
+            return ((Hop) hop).headers.findValue(name);
         }
 
         @Override
-        String get(Object headers, String name) throws Throwable {
-            return (String) handles(headers)[0].invokeExact(headers, name);
-        }
-
-        @Override
-        void set(Object headers, String name, String value) throws Throwable {
-            handles(headers)[1].invokeExact(headers, name, value);
-        }
-
-        void remove(Object headers, String name) throws Throwable {
-            handles(headers)[3].invokeExact(headers, name);
-        }
-
-        private MethodHandle[] handles(Object headers) throws Throwable {
-            MethodHandle[] found = handles;
-            if (found == null) {
-                Class<?> type = Handles.named(headers.getClass(), "sun.net.www.MessageHeader");
-                Native.export(type, PACKAGE, false);
-                MethodHandles.Lookup lookup = MethodHandles.lookup();
-                found = new MethodHandle[] {
-                    lookup.findVirtual(type, "findValue", MethodType.methodType(String.class, String.class))
-                            .asType(MethodType.methodType(String.class, Object.class, String.class)),
-                    lookup.findVirtual(type, "set", MethodType.methodType(void.class, String.class, String.class))
-                            .asType(MethodType.methodType(void.class, Object.class, String.class, String.class)),
-                    lookup.findVirtual(type, "getKey", MethodType.methodType(String.class, int.class))
-                            .asType(MethodType.methodType(String.class, Object.class, int.class)),
-                    lookup.findVirtual(type, "remove", MethodType.methodType(void.class, String.class))
-                            .asType(MethodType.methodType(void.class, Object.class, String.class)),
-                };
-                handles = found;
-            }
-            return found;
+        void set(Object hop, String name, String value) {
+            ((Hop) hop).set(name, value);
         }
     }
 }

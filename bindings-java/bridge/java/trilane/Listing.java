@@ -33,6 +33,7 @@ final class Listing {
     private final boolean[] healthy;
     private final Handle handle;
     private volatile Ready ready;
+    private volatile boolean retired;
 
     private Listing(long id, Object[] instances, boolean[] healthy) {
         this.id = id;
@@ -133,8 +134,14 @@ final class Listing {
         return new Ready(now.stamp, lists, now.everyone);
     }
 
+    /** True once another one has taken its place: who still holds it is to look again. */
+    boolean retired() {
+        return retired;
+    }
+
     /** The listing is replaced: the engine's list is freed when no thread can still be about to use it. */
     void retire() {
+        retired = true;
         synchronized (RETIRED) {
             handle.retiredAt = System.nanoTime();
             RETIRED.add(handle);
@@ -191,6 +198,7 @@ final class Listing {
         void free() {
             if (HANDLES.remove(this)) {
                 Native.listFree(list);
+                Known.listsMoved();
             }
         }
     }
@@ -263,6 +271,7 @@ final class Listing {
         Listing publish() {
             sweep();
             long id = Native.listNew(packer.done());
+            Known.listsMoved();
             return id == 0 ? null : new Listing(id, instances, healthy);
         }
 

@@ -13,6 +13,10 @@ final class Native {
     /** Decides a request's tag; {@code packed} as {@link Packer} makes it. Bits: see {@link Inbound}. */
     static native long inbound(int kind, int snapshot, byte[] packed);
 
+    /** The same where {@code packed} is short: its bytes in words, the first byte the most significant. */
+    static native long inboundShort(
+            int kind, int snapshot, int size, long a, long b, long c, long d, long e, long f);
+
     /** Element 0: the snapshot's number in decimal; then the names of the values that {@code inbound} wants. */
     static native String[] names(int kind);
 
@@ -78,6 +82,9 @@ final class Native {
 
     /** Before the first scope of this process: classes whose hooks have waited for it are hooked now. */
     static native void firstTag();
+
+    /** Defines a class of package io.github.trilane in a class loader; null if the VM refused it. */
+    static native Class<?> define(ClassLoader loader, String name);
 
     /** Exports a package of the module of {@code owner} to this package; {@code open} adds what is private in it. */
     static native boolean export(Class<?> owner, String packageName, boolean open);

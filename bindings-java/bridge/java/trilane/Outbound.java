@@ -17,13 +17,9 @@ final class Outbound {
 
     private Outbound() {}
 
-    /** The scope whose carriers are to be written towards {@code authority}; null if nothing is to be written. */
-    static Scope towards(String authority) {
-        Scope scope = Trilane.current();
-        if (scope == null || authority == null || Trilane.mode != Trilane.ON || !Native.known(authority)) {
-            return null;
-        }
-        return scope;
+    /** True if carriers are to be written towards this host; a negative port stands for none. */
+    static boolean towards(String host, int port) {
+        return host != null && Trilane.mode == Trilane.ON && Known.known(host, port);
     }
 
     /**

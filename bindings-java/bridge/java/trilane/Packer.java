@@ -47,6 +47,31 @@ final class Packer {
         size += utf8.length;
     }
 
+    /** Bytes that are a text in UTF-8 already. */
+    void bytes(byte[] from, int start, int length) {
+        number(length);
+        room(length);
+        System.arraycopy(from, start, bytes, size, length);
+        size += length;
+    }
+
+    int size() {
+        return size;
+    }
+
+    /** Eight bytes, the first one the most significant; those beyond the end are anything. */
+    long word(int at) {
+        if (at >= size) {
+            return 0;
+        }
+        room(8);
+        long word = 0;
+        for (int i = 0; i < 8; i++) {
+            word = word << 8 | bytes[at + i] & 0xFF;
+        }
+        return word;
+    }
+
     byte[] done() {
         if (size != bytes.length) {
             byte[] exact = new byte[size];

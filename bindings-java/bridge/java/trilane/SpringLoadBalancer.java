@@ -3,6 +3,7 @@ package java.trilane;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.lang.ref.WeakReference;
 import java.lang.reflect.Field;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
@@ -33,9 +34,7 @@ public final class SpringLoadBalancer {
         }
         try {
             Services services = SERVICES.get(balancer.getClass());
-            List<?> given = (List<?>) list;
-            String name = services.name(balancer, given);
-            return name == null ? list : services.choose(name, given);
+            return services.choose(balancer, (List<?>) list);
         } catch (Throwable cause) {
             Trilane.failed("spring-loadbalancer", cause);
             return list;
@@ -62,6 +61,9 @@ public final class SpringLoadBalancer {
         private final ConcurrentHashMap<String, SpringListing[]> known =
                 new ConcurrentHashMap<String, SpringListing[]>();
 
+        /** What balancers asked about last, one a slot. */
+        private final Recent[] recent = new Recent[8];
+
         Services(MethodHandle serviceId) {
             this.serviceId = serviceId;
         }
@@ -74,50 +76,64 @@ public final class SpringLoadBalancer {
             return list.isEmpty() ? null : SpringInstances.service(list.get(0));
         }
 
-        List<?> choose(String name, List<?> list) throws Throwable {
-            Listing listing = listing(name, list);
-            List<?> chosen = listing == null ? null : listing.choose(Trilane.current());
+        List<?> choose(Object balancer, List<?> list) throws Throwable {
+            int slot = System.identityHashCode(balancer) & (recent.length - 1);
+            Recent last = recent[slot]; // its fields are final: a race only looks once more
+            Listing listing = last == null ? null : last.of(balancer, list);
+            if (listing == null) {
+                String name = name(balancer, list);
+                SpringListing found = name == null ? null : listing(name, list);
+                if (found == null) {
+                    return list;
+                }
+                listing = found.listing;
+                recent[slot] = new Recent(balancer, found);
+            }
+            List<?> chosen = listing.choose(Trilane.current());
             return chosen == null || chosen.size() == list.size() ? list : chosen;
         }
 
-        private Listing listing(String name, List<?> list) throws Throwable {
+        private SpringListing listing(String name, List<?> list) throws Throwable {
             SpringListing[] known = this.known.get(name);
             int count = known == null ? 0 : known.length;
             for (int i = 0; i < count; i++) {
                 if (known[i].isFor(list)) {
-                    return known[i].listing;
+                    return known[i];
                 }
             }
             Object[] elements = list.toArray();
             for (int i = 0; i < count; i++) {
                 if (known[i].holds(list, elements)) {
-                    return known[i].listing;
+                    return known[i];
                 }
             }
-            Listing like = like(known, elements);
+            SpringListing like = like(known, elements);
             return like != null ? like : publish(name, list, elements);
         }
 
-        private static Listing like(SpringListing[] known, Object[] elements) throws Throwable {
+        private static SpringListing like(SpringListing[] known, Object[] elements) throws Throwable {
             for (int i = 0; known != null && i < known.length; i++) {
                 if (known[i].isLike(elements)) {
-                    return known[i].listing;
+                    return known[i];
                 }
             }
             return null;
         }
 
         /** One at a time, so that many first calls at once publish one list. */
-        private synchronized Listing publish(String name, List<?> list, Object[] elements) throws Throwable {
+        private synchronized SpringListing publish(String name, List<?> list, Object[] elements) throws Throwable {
             SpringListing[] before = known.get(name);
-            Listing published = like(before, elements);
-            if (published == null) {
-                published = SpringInstances.publish(name, elements);
-                if (published != null) {
-                    keep(name, before, new SpringListing(published, list, elements));
-                }
+            SpringListing like = like(before, elements);
+            if (like != null) {
+                return like;
             }
-            return published;
+            Listing published = SpringInstances.publish(name, elements);
+            if (published == null) {
+                return null;
+            }
+            SpringListing made = new SpringListing(published, list, elements);
+            keep(name, before, made);
+            return made;
         }
 
         private void keep(String name, SpringListing[] before, SpringListing made) {
@@ -131,6 +147,23 @@ public final class SpringLoadBalancer {
             for (int i = kept; before != null && i < before.length; i++) {
                 before[i].listing.retire();
             }
+        }
+    }
+
+    /** A balancer, and the list it chose from last. */
+    private static final class Recent {
+        private final WeakReference<Object> balancer;
+        private final SpringListing listing;
+
+        Recent(Object balancer, SpringListing listing) {
+            this.balancer = new WeakReference<Object>(balancer);
+            this.listing = listing;
+        }
+
+        /** Null if it is another balancer or another list, or if the listing is kept no longer. */
+        Listing of(Object balancer, List<?> list) {
+            boolean same = this.balancer.get() == balancer && listing.isFor(list) && !listing.listing.retired();
+            return same ? listing.listing : null;
         }
     }
 }

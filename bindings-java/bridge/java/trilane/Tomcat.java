@@ -3,7 +3,6 @@ package java.trilane;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
-import java.nio.charset.StandardCharsets;
 import java.util.Enumeration;
 
 /**
@@ -16,8 +15,8 @@ import java.util.Enumeration;
 public final class Tomcat {
     private static final String KEPT = "java.trilane.scope";
     private static final Inbound.Reader READER = new RequestReader();
-    private static final Call SET = new Call("setAttribute", String.class, Object.class);
-    private static final Call GET = new Call("getAttribute", String.class);
+    private static final Beside<TomcatAccess> ACCESS =
+            new Beside<TomcatAccess>("org.apache.coyote.Request", "io.github.trilane.TomcatRequests");
 
     private Tomcat() {}
 
@@ -34,7 +33,7 @@ public final class Tomcat {
         holder.scope = scope;
         if (scope != null) {
             try {
-                SET.on(request, KEPT, scope);
+                ACCESS.get(request.getClass()).keep(request, KEPT, scope);
             } catch (Throwable cause) {
                 Trilane.failed("tomcat", cause);
             }
@@ -52,7 +51,7 @@ public final class Tomcat {
         }
         Scope scope = null;
         try {
-            Object kept = GET.on(request, KEPT);
+            Object kept = ACCESS.get(request.getClass()).kept(request, KEPT);
             scope = kept instanceof Scope ? (Scope) kept : null;
         } catch (Throwable cause) {
             Trilane.failed("tomcat", cause);
@@ -99,13 +98,18 @@ public final class Tomcat {
         private final Call remote = new Call("remoteAddr");
 
         @Override
+        void read(Object request, String[] names, Asked into) {
+            ACCESS.get(request.getClass()).read(request, names, into);
+        }
+
+        @Override
         String read(Object request, String name) throws Throwable {
             String value = (String) header.on(request, name);
             if (value == null) {
                 return null;
             }
             // Baggage and headers that are passed through may come in several lines; of a carrier the first one counts.
-            return utf8(Outbound.BAGGAGE.equals(name) || isPassed(name) ? joined(request, name, value) : value);
+            return TomcatAccess.utf8(Outbound.BAGGAGE.equals(name) || isPassed(name) ? joined(request, name, value) : value);
         }
 
         private static boolean isPassed(String name) {
@@ -148,16 +152,6 @@ public final class Tomcat {
                 text.append(',').append(all.nextElement());
             }
             return text.toString();
-        }
-
-        /** Tomcat reads a header's bytes as ISO-8859-1; the engine hashes and compares them as the UTF-8 they are. */
-        private static String utf8(String value) {
-            for (int i = 0; i < value.length(); i++) {
-                if (value.charAt(i) >= 0x80) {
-                    return new String(value.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8);
-                }
-            }
-            return value;
         }
     }
 }
