@@ -23,7 +23,7 @@ def warm_up(run, client, switch, batch):
     machine.settle(step, run.pick(12, 5), run.pick(30, 5))
 
 
-def one(run, table, providers, count, batch):
+def one(run, table, providers, pairs, count, batch):
     port = machine.free_port()
     path = f"{dubbo_router.classes()}:{dubbo_router.JARS}/*"
     plain = ["java", *JAVA_FLAGS, "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", path]
@@ -38,7 +38,7 @@ def one(run, table, providers, count, batch):
             client.wait_line("^ready$")
             warm_up(run, client, switch, batch)
             seen = {"off": [], "on": []}
-            for pair in range(run.pick(31, 3)):
+            for pair in range(run.pick(pairs, 3)):
                 for mode in ("on", "off") if pair % 2 == 0 else ("off", "on"):
                     if switch.to(client, mode):
                         call(client, count // 5)
@@ -51,8 +51,8 @@ def one(run, table, providers, count, batch):
 
 def measure(run):
     table = run.table("dubbo-call", "CPU of a dubbo-java 3.3.6 consumer per call, mode off and on alternated")
-    one(run, table, 10, run.pick(4000, 200), run.pick(10_000, 200))
-    one(run, table, 1000, run.pick(400, 40), run.pick(800, 40))
+    one(run, table, 10, 101, run.pick(4000, 200), run.pick(10_000, 200))
+    one(run, table, 1000, 31, run.pick(400, 40), run.pick(800, 40))
     table.note("Providers by address, so no router chain runs in either mode: what is seen is the carriers' and the "
                "hooks' cost and the pick on our plain list instead of Dubbo's.")
     table.note("Half of the calls are tagged; no provider is gray, so both modes pick among as many.")

@@ -12,33 +12,48 @@ def prepare(_run):
     machine.fetch_otel()
 
 
-def measure(run):
-    table = run.table("hello", "a Hello program, bare and with -agentpath, alternated")
-    plain = ["java", *JAVA_FLAGS, "-cp", machine.CACHE / "hello"]
-    agent = f"-agentpath:{LIBRARY}"
-    ways = {"bare": plain, "trilane": [*plain, agent], "off": [*plain, f"{agent}=mode=off"]}
-    if machine.OTEL.exists():
-        ways["otel"] = [*plain, f"-javaagent:{machine.OTEL}", "-Dotel.traces.exporter=none",
-                        "-Dotel.metrics.exporter=none", "-Dotel.logs.exporter=none"]
-    pairs, peers = run.pick(31, 7), run.pick(5, 1)
-    seen = {way: [] for way in ways}
+def alternated(ways, pairs, few):
+    """CPU in ms and RSS in MB of each way, in turns; those in `few` take part in so many turns only."""
     env = machine.environment()
+    seen = {way: [] for way in ways}
     for turn in range(-1, pairs):
-        order = [w for w in ways if w != "otel" or 0 <= turn < peers]
+        order = [w for w in ways if w not in few or 0 <= turn < few[w]]
         for way in order if turn % 2 else reversed(order):
             cpu, rss, code = machine.finished([*ways[way], "Hello"], env)
             if code != 0:
                 raise machine.Unusable(f"Hello ended with {code}: {' '.join(map(str, ways[way]))}")
             if turn >= 0:  # the first turn fills the page cache
                 seen[way].append((1000 * cpu, rss / 1e6))
-    bare_cpu = table.add("bare: CPU", "ms", [cpu for cpu, _ in seen["bare"]])
-    bare_rss = table.add("bare: max RSS", "MB", [rss for _, rss in seen["bare"]])
-    names = {"trilane": "trilane", "off": "trilane, off at the start", "otel": "OpenTelemetry's agent"}
+    return seen
+
+
+def rows(table, seen, names, jdk=""):
+    bare_cpu = table.add(f"{jdk}bare: CPU", "ms", [cpu for cpu, _ in seen["bare"]])
+    bare_rss = table.add(f"{jdk}bare: max RSS", "MB", [rss for _, rss in seen["bare"]])
     for way, name in names.items():
         goals = (MOST_CPU_MS, MOST_RSS_MB) if way == "trilane" else (None, None)
         added = [(a[0] - b[0], a[1] - b[1]) for a, b in zip(seen.get(way, []), seen["bare"])]
         if added:
-            table.add(f"{name} adds: CPU", "+ms", [cpu for cpu, _ in added], goals[0], bare_cpu)
-            table.add(f"{name} adds: max RSS", "+MB", [rss for _, rss in added], goals[1], bare_rss)
+            table.add(f"{jdk}{name} adds: CPU", "+ms", [cpu for cpu, _ in added], goals[0], bare_cpu)
+            table.add(f"{jdk}{name} adds: max RSS", "+MB", [rss for _, rss in added], goals[1], bare_rss)
+
+
+def measure(run):
+    table = run.table("hello", "a Hello program, bare and with -agentpath, alternated")
+    agent = f"-agentpath:{LIBRARY}"
+
+    def ways(java):
+        plain = [java, *JAVA_FLAGS, "-cp", machine.CACHE / "hello"]
+        return {"bare": plain, "trilane": [*plain, agent], "off": [*plain, f"{agent}=mode=off"]}
+
+    own, few = ways("java"), {"off": run.pick(61, 7)}
+    if machine.OTEL.exists():
+        few["otel"] = run.pick(5, 1)
+        own["otel"] = [*own["bare"], f"-javaagent:{machine.OTEL}", "-Dotel.traces.exporter=none",
+                       "-Dotel.metrics.exporter=none", "-Dotel.logs.exporter=none"]
+    names = {"trilane": "trilane", "off": "trilane, off at the start", "otel": "OpenTelemetry's agent"}
+    rows(table, alternated(own, run.pick(401, 7), few), names)
+    for version, java in machine.other_jdks()[:1]:
+        rows(table, alternated(ways(java), run.pick(401, 7), few), names, f"JDK {version}, ")
     table.note("The ± of what is not resolved is in relation to the bare program.")
     table.show()

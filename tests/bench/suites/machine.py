@@ -1,5 +1,6 @@
 """What the suites share: the run's options and places, programs, child processes and their CPU time."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -125,6 +126,29 @@ def fetch_otel():
     except Unusable as why:
         say(f"skipped: OpenTelemetry's agent stands beside nothing in this run: {str(why).splitlines()[0]}")
     return OTEL if OTEL.exists() else None
+
+
+def other_jdks(least=17):
+    """The java of further JDKs on this machine, newest first: (major version, path); not the one on the path."""
+    own = Path(os.path.realpath(shutil.which("java") or "java"))
+    found = {}
+    for java in sorted(Path("/usr/lib/jvm").glob("*/bin/java")):
+        release = java.parent.parent / "release"
+        version = re.search(r'JAVA_VERSION="(\d+)', release.read_text()) if release.exists() else None
+        if version and int(version[1]) >= least and java.resolve() != own:
+            found.setdefault(int(version[1]), java)
+    return sorted(found.items(), reverse=True)
+
+
+@contextlib.contextmanager
+def on_one_processor(number):
+    """What is started inside runs on this processor alone."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {number})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def finished(args, env):

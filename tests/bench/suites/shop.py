@@ -32,14 +32,15 @@ def rules():
     return machine.Switch("shop-lanes.yaml", RULES)
 
 
-def start(port, pricing, options=(), env=None):
+def start(port, pricing, options=(), env=None, log="shop.log"):
     extra = {"PORT": str(port), "PRICING": f"http://127.0.0.1:{pricing}", **(env or {})}
     args = ["java", *FLAGS, *options, "-jar", JAR]
-    return machine.Child(args, machine.environment(extra), machine.CACHE / "shop.log")
+    return machine.Child(args, machine.environment(extra), machine.CACHE / log)
 
 
 def with_agent(port, pricing, switch):
-    return start(port, pricing, [f"-agentpath:{LIBRARY}"], {"TRILANE_RULES": str(switch.path)})
+    return start(port, pricing, [f"-agentpath:{LIBRARY}"], {"TRILANE_RULES": str(switch.path)},
+                 "shop-trilane.log")
 
 
 def stub():

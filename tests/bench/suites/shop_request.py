@@ -27,7 +27,7 @@ def warm_up(run, child, users, switch):
 
 def measure(run):
     table = run.table("shop-request", "CPU per request of one warm shop, mode off and on in alternated windows")
-    pairs, count = run.pick(31, 4), run.pick(2000, 200)
+    pairs, count = run.pick(81, 4), run.pick(1200, 200)
     answering, pricing = shop.stub()
     switch = shop.rules()
     with answering, shop.with_agent(port := machine.free_port(), pricing, switch) as child:
