@@ -55,6 +55,13 @@ pub(super) const LIBRARY: Library = Library {
             ("DubboRouting", "left"),
         ),
         Row::new(DIRECTORY, "list", INVOCATION, RowOp::Finally(&[]), ("DubboRouting", "listed")),
+        Row::new(
+            DIRECTORY,
+            "destroy",
+            ParamMatch::Exact("()"),
+            RowOp::Finally(&[Arg::This]),
+            ("DubboRouting", "ended"),
+        ),
         moved("setInvokers"),
         moved("destroyInvokers"),
         moved("addValidInvoker"),

@@ -47,6 +47,9 @@ public class Hop {
             exchange.close();
             return;
         }
+        if (path.startsWith("/spawn")) {
+            spawn();
+        }
         String said = name + "(" + exchange.getRequestHeaders().getFirst("x-mse-tag") + baggage(exchange) + ")";
         try {
             if (args[1].equals("pool")) {
@@ -67,6 +70,19 @@ public class Hop {
         exchange.sendResponseHeaders(200, body.length);
         exchange.getResponseBody().write(body);
         exchange.close();
+    }
+
+    /** Runs another program to its end, as many programs do. */
+    static void spawn() throws IOException {
+        Process child = new ProcessBuilder("sh", "-c", "echo child").redirectErrorStream(true).start();
+        try (InputStream in = child.getInputStream()) {
+            String said = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            if (!said.equals("child\n") || child.waitFor() != 0) {
+                throw new IOException("the child said " + said);
+            }
+        } catch (InterruptedException e) {
+            throw new IOException(e);
+        }
     }
 
     static String baggage(HttpExchange exchange) {
