@@ -7,14 +7,14 @@
 
 import argparse
 import os
-import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../tools")]
 
+import netns  # noqa: E402
 from driver import build, fleet, lanes, story  # noqa: E402  (the path above comes first)
 
 
@@ -25,7 +25,6 @@ def arguments():
     parser.add_argument("--requests", type=int, default=4, help="per user and table row")
     parser.add_argument("--connections", type=int, default=20)
     parser.add_argument("--dist", type=lambda p: Path(p).resolve(), default=build.ROOT / "dist", help="what was built")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -40,34 +39,12 @@ def build_all(options):
     return made
 
 
-def enter_namespace():
-    """Runs this script again where no other program's ports are in the way."""
-    probe = ["unshare", "-rn", "ip", "link", "set", "lo", "up"]
-    if shutil.which("unshare") is None or shutil.which("ip") is None:
-        why = "unshare or ip (util-linux, iproute2) is not there"
-    else:
-        tried = subprocess.run(probe, capture_output=True, text=True)
-        why = tried.stderr.strip() if tried.returncode else ""
-    if why:
-        print(f"demo: skipped: private network namespace: {why}; using this machine's own ports", flush=True)
-        return
-    # dubbo-java complains at every turn where there is no interface but lo, so it gets one if that is allowed.
-    script = (
-        "ip link set lo up && { ip link add eth0 type veth peer name eth1 && ip addr add 192.0.2.10/24 dev eth0"
-        ' && ip link set eth0 up && ip link set eth1 up; } 2>/dev/null; exec "$@"'
-    )
-    inner = [sys.executable, os.path.abspath(__file__), *sys.argv[1:], "--inside"]
-    sys.stdout.flush()
-    os.execvp("unshare", ["unshare", "-rn", "sh", "-c", script, "sh", *inner])
-
-
 def main():
     options = arguments()
     begin = time.monotonic()
     try:
         made = build_all(options)
-        if not options.inside:
-            enter_namespace()
+        netns.enter(veth=True, say=lambda text: print(f"demo: skipped: {text}", flush=True))
         ports = fleet.free_ports(story.PORT_NAMES)
         users = [lanes.user_name(number) for number in range(options.users)]
         good, line = story.tell(options, made, ports, users)

@@ -4,23 +4,23 @@
     python3 bindings-java/it/dubbo/run.py                        # every bed
     python3 bindings-java/it/dubbo/run.py --bed 33-tri --bed 27  # some of them
     python3 bindings-java/it/dubbo/run.py --library PATH         # instead of dist/libtrilane.so
+    python3 bindings-java/it/dubbo/run.py --bad-days --bed 27    # odd arrangements instead of the standard cases
+    python3 bindings-java/it/dubbo/run.py --redeploy 50          # two web applications in one Tomcat, 50 times
 
 One line per case, and at the end `N passed, N failed, N skipped`; the exit status is 1 if one failed.
 """
 
 import argparse
-import os
-import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parents[2] / "tests/tools")]
 
-from driver import beds, cases  # noqa: E402  (the path above comes first)
+import netns  # noqa: E402
+from driver import beds, cases, days, redeploy  # noqa: E402  (the path above comes first)
 
 
 def arguments():
@@ -28,29 +28,9 @@ def arguments():
     parser.add_argument("--bed", action="append", choices=list(beds.BEDS), help="default: all")
     parser.add_argument("--library", type=lambda p: Path(p).resolve(), default=HERE.parents[2] / "dist/libtrilane.so")
     parser.add_argument("--keep", type=lambda p: Path(p).resolve(), help="leave logs in this folder")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--bad-days", action="store_true", help="odd arrangements instead of the standard cases")
+    parser.add_argument("--redeploy", type=int, metavar="TIMES", help="two web applications in one Tomcat instead")
     return parser.parse_args()
-
-
-def enter_namespace():
-    """Runs this script again where no other program's ports are in the way."""
-    why = ""
-    if shutil.which("unshare") is None or shutil.which("ip") is None:
-        why = "unshare or ip (util-linux, iproute2) is not there"
-    else:
-        tried = subprocess.run(["unshare", "-rn", "ip", "link", "set", "lo", "up"], capture_output=True, text=True)
-        why = tried.stderr.strip() if tried.returncode else ""
-    if why:
-        print(f"no private network namespace: {why}; using this machine's own ports", flush=True)
-        return
-    # Dubbo looks for an interface that is not lo at every turn, so it gets one if that is allowed.
-    script = (
-        "ip link set lo up && { ip link add eth0 type veth peer name eth1 && ip addr add 192.0.2.10/24 dev eth0"
-        ' && ip link set eth0 up && ip link set eth1 up; } 2>/dev/null; exec "$@"'
-    )
-    inner = [sys.executable, str(Path(__file__).resolve()), *sys.argv[1:], "--inside"]
-    sys.stdout.flush()
-    os.execvp("unshare", ["unshare", "-rn", "sh", "-c", script, "sh", *inner])
 
 
 def main():
@@ -59,15 +39,19 @@ def main():
         print(f"{options.library} is not there: run `make build` first, or name it with --library")
         return 1
     wanted = options.bed or list(beds.BEDS)
-    if not options.inside:
-        beds.build(wanted)
-        enter_namespace()
+    if not netns.inside():
+        beds.build(["33-dubbo", "27"] if options.redeploy else wanted)
+        netns.enter(veth=True)
     # What was started is stopped on the way out, also when somebody stops this script.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     results = cases.Results()
+    if options.redeploy:
+        cases.in_folder("redeploy", options.keep, results, lambda folder, check: redeploy.run(
+            options.library, folder, options.redeploy, check))  # fmt: skip
+        wanted = []
     for name in wanted:
         started = time.monotonic()
-        cases.run(name, options.library, options.keep, results)
+        cases.run(name, options.library, options.keep, results, days.DAYS if options.bad_days else ())
         print(f"     {name}: {time.monotonic() - started:.0f} s", flush=True)
     print(f"{results.passed} passed, {results.failed} failed, {results.skipped} skipped")
     return 1 if results.failed else 0

@@ -6,7 +6,7 @@ import http.client
 import http.server
 import json
 import os
-import re
+import shlex
 import shutil
 import signal
 import socket
@@ -17,8 +17,12 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../../../tests/tools"))
+
+import jdks  # noqa: E402
+import netns  # noqa: E402
+
 JAVA_FLAGS = ["-Xms64m", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
-INSIDE = "TRILANE_IT_NAMESPACE"
 START_BUDGET = 120.0
 PATIENCE = 20.0
 PARENT_DEATH_SIGNAL = 1
@@ -27,30 +31,12 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 def enter_namespace():
     """Runs this program again in a network namespace of its own, where every port is free."""
-    if os.environ.get(INSIDE):
-        return
-    inner = 'ip link set lo up && exec "$0" "$@"'
-    probe = subprocess.run(["unshare", "-rn", "sh", "-c", "ip link set lo up"], capture_output=True, check=False)
-    if probe.returncode != 0:
-        print("no private network namespace here (unshare -rn was refused): using the machine's own loopback")
-        os.environ[INSIDE] = "no"
-        return
-    env = dict(os.environ, **{INSIDE: "yes"})
-    os.execvpe("unshare", ["unshare", "-rn", "sh", "-c", inner, sys.executable, *sys.argv], env)
+    netns.enter()
 
 
 def jdk_homes():
-    """Installed JDKs by major version."""
-    homes = {}
-    candidates = glob.glob("/usr/lib/jvm/*") + [os.environ.get("JAVA_HOME", "")]
-    for home in candidates:
-        release = os.path.join(home, "release")
-        if home and os.path.exists(release) and os.path.exists(os.path.join(home, "bin", "java")):
-            with open(release, encoding="utf-8") as text:
-                found = re.search(r'JAVA_VERSION="(?:1\.)?(\d+)', text.read())
-            if found:
-                homes.setdefault(int(found.group(1)), os.path.realpath(home))
-    return homes
+    """Installed JDKs by major version, and those that `make` has fetched."""
+    return jdks.homes()
 
 
 def free_port():
@@ -114,17 +100,23 @@ class Jvm:
 
     more_options = ""
 
-    def __init__(self, home, arguments, ready, port, option=None, library=None, flags=(), environment=None):
+    def __init__(
+        self, home, arguments, ready, port, option=None, library=None, flags=(), environment=None,
+        base_flags=JAVA_FLAGS, shell=False,
+    ):  # fmt: skip
         self.home, self.port = home, port
         self.log = tempfile.NamedTemporaryFile("w+b", suffix=".log", delete=False)
         env = {k: v for k, v in os.environ.items() if not k.startswith(("JAVA_TOOL", "TRILANE_", "ALICLOUD", "MSE_"))}
         env.update(environment or {})
         if library:
             env["JAVA_TOOL_OPTIONS"] = f"-agentpath:{library}" + (f"={option}{self.more_options}" if option else "")
-        command = [os.path.join(home, "bin", "java"), *JAVA_FLAGS, *flags, *arguments]
+        command = [os.path.join(home, "bin", "java"), *base_flags, *flags, *arguments]
+        if shell:  # the shell stays between, as in a container's start script
+            command = ["sh", "-c", shlex.join(command) + "; exit $?"]
         self.process = subprocess.Popen(
-            command, env=env, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=_die_with_parent
-        )
+            command, env=env, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=_die_with_parent,
+            start_new_session=True,
+        )  # fmt: skip
         self.wait_for(ready)
 
     def output(self):
@@ -141,7 +133,10 @@ class Jvm:
             time.sleep(0.05)
 
     def stop(self):
-        self.process.kill()
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)  # what a shell started as well
+        except ProcessLookupError:
+            pass  # it has ended by itself
         self.process.wait()
 
     def __enter__(self):

@@ -59,15 +59,15 @@ class Rules:
 class World:
     """One caller in a JVM, and the servers that it calls."""
 
-    def __init__(self, home, jar, library, rules, rest_client, extra=(), flags=(), environment=None):
+    def __init__(self, home, jar, library, rules, rest_client, extra=(), flags=(), environment=None, start=(), **more):
         self.base, self.gray, self.other = bed.Echo("base"), bed.Echo("gray"), bed.Echo("other")
         self.rules = rules
         self.hops = HOPS + (["/rc"] if rest_client else [])
         port = bed.free_port()
-        arguments = ["-jar", jar, f"--server.port={port}", *self.instances(), *extra]
+        arguments = [*(start or ["-jar", jar]), f"--server.port={port}", *self.instances(), *extra]
         option = f"trilane.rules={rules.path}" if rules else None
         self.jvm = bed.Jvm(
-            home, arguments, "Started App in", port, option, library if rules else None, flags, environment
+            home, arguments, "Started App in", port, option, library if rules else None, flags, environment, **more
         )
         self.ask = self.jvm.ask
 

@@ -10,11 +10,12 @@ import tempfile
 import bed
 import cases
 import clients
+import days
 import edge
 import nacos
 
 # The JDKs that each version of Spring Boot is run on.
-VERSIONS = {"35": (17, 25), "27": (17,), "41": (25,)}
+VERSIONS = {"35": (17, 21, 25), "27": (17,), "41": (21, 25)}
 HTTP2 = ["--server.http2.enabled=true"]
 MAIN = [
     cases.tagged,
@@ -87,7 +88,7 @@ def virtual_threads(run, home, jar, library):
         run("virtual_no_crossed_answers", functools.partial(cases.no_crossed_answers, world, 2000))
 
 
-def spring(all_cases, boot, jdk, home, jar, library):
+def spring(all_cases, boot, jdk, home, jar, library, bad_days):
     label = f"boot {boot[0]}.{boot[1]} jdk {jdk}: "
 
     def run(name, body):
@@ -95,7 +96,7 @@ def spring(all_cases, boot, jdk, home, jar, library):
 
     def part(body, *arguments):
         try:
-            body(run, home, jar, *arguments)
+            body(run, *arguments)
         except RuntimeError as why:
 
             def failed(reason=why):
@@ -103,16 +104,19 @@ def spring(all_cases, boot, jdk, home, jar, library):
 
             run(body.__name__ + " starts", failed)
 
+    if bad_days:
+        return part(days.days, all_cases, home, jar, library)
     rest_client = boot != "27"
-    part(with_library, library, rest_client)
+    part(with_library, home, jar, library, rest_client)
     if jdk == VERSIONS[boot][0]:
-        part(edge.run, library, rest_client)
+        part(edge.run, home, jar, library, rest_client)
+        part(days.input_cases, home, jar, library, rest_client)
     if boot == "35" and jdk == 17:
-        part(stock, rest_client)
-        part(many, library)
-        part(off_first, library)
+        part(stock, home, jar, rest_client)
+        part(many, home, jar, library)
+        part(off_first, home, jar, library)
     if boot == "35" and jdk == 25:
-        part(virtual_threads, library)
+        part(virtual_threads, home, jar, library)
 
 
 def main():
@@ -122,6 +126,7 @@ def main():
     parser.add_argument("--jdk", help="only this one")
     parser.add_argument("--clients", default="old,mid,new", help="ages of the HTTP clients, or `none`")
     parser.add_argument("--nacos", help="as --boot: versions to run against a Nacos server, or `none`")
+    parser.add_argument("--bad-days", action="store_true", help="instead: odd machines, other agents")
     parser.add_argument("--option", default="", help="more agent options, as `,trilane.hook.tomcat=off`")
     options = parser.parse_args()
     bed.Jvm.more_options = options.option
@@ -132,7 +137,7 @@ def main():
     ages = [a for a in options.clients.split(",") if a != "none"]
     registered = options.boot if options.nacos is None else options.nacos
     alibaba = ["nacos" + n for n in registered.split(",") if n != "none"]
-    if not os.environ.get(bed.INSIDE):
+    if not bed.netns.inside():
         for boot in boots:
             bed.build("boot" + boot, "app.jar")
         for age in ages:
@@ -147,9 +152,9 @@ def main():
             if jar is None:
                 all_cases.skip(f"boot {boot} jdk {jdk}", "the program could not be built (see above)")
             elif jdk not in homes:
-                all_cases.skip(f"boot {boot} jdk {jdk}", "that JDK is not installed under /usr/lib/jvm")
+                all_cases.skip(f"boot {boot} jdk {jdk}", "that JDK is not here: python3 tests/tools/jdks.py fetches it")
             else:
-                spring(all_cases, boot, jdk, homes[jdk], jar, library)
+                spring(all_cases, boot, jdk, homes[jdk], jar, library, options.bad_days)
     for age in ages:
         clients.run(all_cases, age, homes, library)
     if alibaba:

@@ -1,5 +1,6 @@
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.URL;
 
 /** A system class loader that asks its parent for nothing but what it must, and offers nothing to agents. */
 public class Hostile extends ClassLoader {
@@ -17,10 +18,14 @@ public class Hostile extends ClassLoader {
         if (found != null) {
             return found;
         }
-        try (InputStream in = getParent().getResourceAsStream(name.replace('.', '/') + ".class")) {
-            if (in == null) {
-                throw new ClassNotFoundException(name);
-            }
+        URL url = getParent().getResource(name.replace('.', '/') + ".class");
+        if (url == null) {
+            throw new ClassNotFoundException(name);
+        }
+        if (url.getProtocol().equals("jrt")) {
+            return super.loadClass(name, resolve);
+        }
+        try (InputStream in = url.openStream()) {
             byte[] bytes = in.readAllBytes();
             return defineClass(name, bytes, 0, bytes.length);
         } catch (IOException e) {

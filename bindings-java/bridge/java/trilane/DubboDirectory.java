@@ -60,6 +60,23 @@ final class DubboDirectory extends WeakReference<Object> {
         MOVES.incrementAndGet(this);
     }
 
+    /** A destroyed directory may stay reachable for long: its lists go now. */
+    static void ended(Object directory) {
+        DubboDirectory found = TABLES.get(directory.getClass()).find(directory);
+        if (found != null) {
+            found.end();
+        }
+    }
+
+    private synchronized void end() {
+        moved();
+        State last = state;
+        state = null;
+        if (last != null && last.listing != null) {
+            last.retire(null);
+        }
+    }
+
     /** What holds now; read again if anything has moved. */
     State current(Object directory) throws Throwable {
         State now = state;

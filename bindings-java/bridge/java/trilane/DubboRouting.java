@@ -75,4 +75,13 @@ public final class DubboRouting {
             Trilane.failed("dubbo-moved", cause);
         }
     }
+
+    /** The end of a directory's {@code destroy}. */
+    public static void ended(Object directory) {
+        try {
+            DubboDirectory.ended(directory);
+        } catch (Throwable cause) {
+            Trilane.failed("dubbo-ended", cause);
+        }
+    }
 }

@@ -7,12 +7,17 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(HERE.parents[2] / "tests/tools"))
+
+import jdks  # noqa: E402
+
 READY_SECONDS = 120
 SMALL = ["-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 OPENS = ["--add-opens=java.base/java.lang=ALL-UNNAMED"]
@@ -36,22 +41,25 @@ class Bed:
         """The `java` to use; None where this machine has no such JDK."""
         if self.jdk is None:
             return shutil.which("java")
-        homes = sorted(Path("/usr/lib/jvm").glob(f"*{self.jdk}*/bin/java"))
-        named = os.environ.get(f"JAVA_HOME_{self.jdk}")
-        if named:
-            homes.insert(0, Path(named) / "bin/java")
-        return str(homes[0]) if homes else None
+        home = jdks.homes().get(int(self.jdk))
+        return str(Path(home) / "bin/java") if home else None
 
 
 BEDS = {
     "33-tri": Bed("dubbo33", "tri"),
     "33-dubbo": Bed("dubbo33", "dubbo", flags=BY_INTERFACE),
     "33-tri-jdk25": Bed("dubbo33", "tri", "25", JSON_FIRST),
+    "33-tri-jdk21": Bed("dubbo33", "tri", "21"),
     "32-tri": Bed("dubbo32", "tri", flags=OPENS),
     "32-dubbo-jdk25": Bed("dubbo32", "dubbo", "25", OPENS),
     "27": Bed("dubbo27", "dubbo", flags=ALL_OPENS),
     "27-jdk25": Bed("dubbo27", "dubbo", "25", ALL_OPENS),
 }
+
+
+def beds_of(folder, protocol):
+    """A bed for a test that brings programs of its own."""
+    return Bed(folder, protocol)
 
 
 def build(names):
@@ -84,6 +92,7 @@ class Program:
         self.name = name
         self.log = folder / f"{name}.log"
         self.lines = queue.Queue()
+        self.other = []  # what it prints besides
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.log.open("ab")}
         self.process = subprocess.Popen(command, env=environment, text=True, **pipes)
         threading.Thread(target=self._read, daemon=True).start()
@@ -92,6 +101,8 @@ class Program:
         for line in self.process.stdout:
             if line.startswith(("READY", "DONE")):
                 self.lines.put(line.split(" ", 1)[1].strip())
+            else:
+                self.other.append(line.rstrip("\n"))
         self.lines.put(None)
 
     def ready(self):
@@ -145,7 +156,9 @@ class ZooKeeper(Program):
 class Node(Program):
     """A provider, a consumer, or both."""
 
-    def __init__(self, bed, folder, name, library=None, tag="", rules=None, environment=None, **properties):
+    def __init__(
+        self, bed, folder, name, library=None, tag="", rules=None, environment=None, flags=(), **properties
+    ):  # fmt: skip
         self.bed = bed
         environment = {**clean_environment(), **(environment or {})}
         if tag:
@@ -162,7 +175,7 @@ class Node(Program):
         super().__init__(
             name,
             [
-                bed.java(), *SMALL, *bed.flags, *options, f"-Dname={name}", f"-Duser.home={home}",
+                bed.java(), *SMALL, *bed.flags, *options, *flags, f"-Dname={name}", f"-Duser.home={home}",
                 "-Ddubbo.application.qos-enable=false", "-Ddubbo.qos.enable=false",
                 "-Ddubbo.registry.timeout=30000", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                 "-cp", f"{lib}/{bed.folder}.jar:{lib}/lib/*", "it.Node",

@@ -26,6 +26,10 @@ class Results:
             self.failed += 1
             self.say("FAIL", bed, what, detail)
 
+    def skip(self, bed, why):
+        self.skipped += 1
+        self.say("skip", bed, f"skipped: {why}")
+
 
 class Topology:
     """front -> a{base,gray} -> c{base,gray} over one registry, and two more fronts beside it."""
@@ -41,7 +45,7 @@ class Topology:
         self.registry = f"zookeeper://127.0.0.1:{self.zookeeper.port}"
 
     def node(self, name, **more):
-        program = Node(self.bed, self.folder, name, registry=self.registry, **more)
+        program = Node(self.bed, self.folder, name, **{"registry": self.registry, **more})
         self.programs[name] = program
         return program
 
@@ -107,25 +111,39 @@ def until(program, wanted, path="/chain", **headers):
     return None
 
 
-def run(name, library, keep, results):
+def run(name, library, keep, results, asked=()):
+    """One bed with the cases `asked`, else with the standard ones."""
     bed = BEDS[name]
     if bed.java() is None:
-        results.skipped += 1
-        results.say("skip", name, f"skipped: no JDK {bed.jdk} here (JAVA_HOME_{bed.jdk} names one)")
+        results.skip(name, f"no JDK {bed.jdk} here (JAVA_HOME_{bed.jdk} names one)")
         return
+
+    def body(folder, check):
+        topology = Topology(name, library, folder)
+        try:
+            topology.start()
+            for case in asked or STANDARD:
+                why = case(topology, check)
+                if why:
+                    results.skip(name, f"{case.__name__}: {why}")
+        finally:
+            topology.stop()
+
+    in_folder(name, keep, results, body)
+
+
+def in_folder(name, keep, results, body):
+    """Runs a body that may say why it was skipped, in a folder of its own whose logs can be kept."""
     folder = Path(tempfile.mkdtemp(prefix=f"trilane-dubbo-{name}-"))
-    topology = Topology(name, library, folder)
     try:
-        topology.start()
-        check = lambda what, ok, detail="": results.check(name, what, ok, detail)  # noqa: E731
-        for case in (lanes, registered, steered, direct, decided, modes, rules, edges, killed):
-            case(topology, check)
-    except Exception as error:  # a bed that cannot be run is a failure, and the others are still tried
+        why = body(folder, lambda what, ok, detail="": results.check(name, what, ok, detail))
+        if why:
+            results.skip(name, why)
+    except Exception as error:  # what cannot be run is a failure, and the others are still tried
         results.check(name, "runs", False, str(error))
     finally:
-        topology.stop()
         if keep:
-            shutil.copytree(folder, keep / name, dirs_exist_ok=True)
+            shutil.copytree(folder, keep / name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("home-*"))
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -321,3 +339,6 @@ def killed(topology, check):
     seen = answers(front, 10)
     ok = all("a-base > c-gray" not in answer and "a-gray" not in answer for answer in seen)
     check("an untagged call fails rather than entering the last, gray copy", ok, str(seen)[:300])
+
+
+STANDARD = (lanes, registered, steered, direct, decided, modes, rules, edges, killed)

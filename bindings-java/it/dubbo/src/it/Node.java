@@ -5,7 +5,11 @@ import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import org.apache.dubbo.config.ApplicationConfig;
 import org.apache.dubbo.config.ProtocolConfig;
@@ -18,8 +22,8 @@ import org.apache.dubbo.rpc.service.GenericService;
 
 /**
  * An ordinary program: a Dubbo provider, a consumer behind a small web server, or both. Settings are properties:
- * {@code name}, {@code app}, {@code registry}; a provider has {@code protocol} and {@code port}; {@code next} names the
- * group of the next hop; {@code url} its addresses, where no registry gives them; {@code http} opens the web server,
+ * {@code name}, {@code app}, {@code registry} (several with commas); a provider has {@code protocol} and {@code port};
+ * {@code next} names the group of the next hop; {@code url} its addresses, where no registry gives them; {@code http} opens the web server,
  * and {@code local} lets that call the program's own service inside the process.
  */
 public class Node implements Chain {
@@ -28,13 +32,17 @@ public class Node implements Chain {
     private Chain local;
     private Chain own;
     private GenericService generic;
+    private final Map<String, Chain> groups = new ConcurrentHashMap<>();
 
     public static void main(String[] args) throws Exception {
         Node node = new Node();
-        RegistryConfig registry = new RegistryConfig(System.getProperty("registry", "N/A"));
+        List<RegistryConfig> registries = new ArrayList<>();
+        for (String address : System.getProperty("registry", "N/A").split(",")) {
+            registries.add(new RegistryConfig(address));
+        }
         DubboBootstrap bootstrap = DubboBootstrap.getInstance()
                 .application(new ApplicationConfig(System.getProperty("app", node.name)))
-                .registry(registry);
+                .registries(registries);
         ReferenceConfig<Chain> reference = reference(System.getProperty("next"));
         if (reference != null) {
             bootstrap.reference(reference);
@@ -102,8 +110,9 @@ public class Node implements Chain {
     }
 
     /**
-     * {@code /chain}, {@code /later}, {@code /local}, {@code /own}, {@code /generic}, {@code /seen}. The program itself
-     * puts {@code ?tag=x} on the call, {@code &force} too, and {@code ?put=name:value;name:value}.
+     * {@code /chain}, {@code /later}, {@code /local}, {@code /own}, {@code /generic}, {@code /seen}, {@code /groups},
+     * {@code /same}. The program itself puts {@code ?tag=x} on the call, {@code &force} too, and
+     * {@code ?put=name:value;name:value}.
      */
     private int serve() throws IOException {
         HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
@@ -122,6 +131,10 @@ public class Node implements Chain {
             case "/generic":
                 String[] types = {String.class.getName()};
                 return String.valueOf(generic().$invoke("chain", types, new Object[] {""}));
+            case "/groups":
+                return groups.computeIfAbsent("a,c", group -> reference(group).get()).chain("");
+            case "/same":
+                return groups.computeIfAbsent("same", group -> reference(group).get()).chain("");
             case "/own":
                 return own().chain("");
             case "/local":
