@@ -18,7 +18,7 @@ def mocked(topology, check):
     front, path = topology.programs["front"], "/dubbo/it.Chain/providers/"
     url = "mock://127.0.0.1:1/it.Chain?interface=it.Chain&group=a&application=a&category=providers&mock=return+null"
     node = path + quote(url, safe="")
-    topology.zookeeper.put(node, "")
+    topology.zookeeper.put(node, "192.0.2.10")
     late = until(front, "a-gray > c-gray", x_mse_tag="gray")
     got = [answers(front, 20, x_mse_tag=tag) for tag in ("gray", "", "blue")]
     topology.zookeeper.delete(node)
