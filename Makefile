@@ -111,6 +111,7 @@ test-all: test interop
 	$(call suite,java: Dubbo$(comma) bad days,python3 bindings-java/it/dubbo/run.py --bad-days --bed 33-tri --bed 33-dubbo --bed 27)
 	$(call suite,java: two web applications redeployed,python3 bindings-java/it/dubbo/run.py --redeploy 50)
 	$(call suite,class editor: stress,$(CARGO) run --quiet --release -p trilane-classedit --example stress -- $$HOME/.m2)
+	$(call suite,rules: mutated texts,TRILANE_FUZZ=200000 $(CARGO) test --quiet --release -p trilane-lane --test fuzz)
 	$(call suite,rules: Istio's dialect beside a real istiod and Envoy,python3 tests/rules/istio/live.py --random 60)
 
 # One tarball per machine: make dist ARCHS="x86_64 aarch64"

@@ -54,6 +54,11 @@ impl Regex {
         matches!(self.automaton.try_search_fwd(&input), Ok(Some(_)))
     }
 
+    /// Bytes that the automaton takes.
+    pub fn size(&self) -> usize {
+        self.automaton.memory_usage()
+    }
+
     /// As written.
     pub fn text(&self) -> &str {
         &self.text

@@ -12,6 +12,7 @@ use super::problem::did_you_mean;
 use super::tree::{Kind, Node};
 use crate::model::pattern::Regex;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::str::FromStr;
 
 /// Problems past this many are counted, not told.
@@ -24,12 +25,56 @@ pub struct Source<'a> {
     documents: &'a [Node],
     problems: RefCell<Vec<Problem>>,
     notes: RefCell<Vec<Problem>>,
+    patterns: RefCell<Patterns>,
+}
+
+/// The regular expressions of one text: equal ones are one automaton, and all together cost so much at most.
+struct Patterns {
+    known: HashMap<Box<str>, Result<Regex, String>>,
+    left: usize,
+}
+
+/// What the automata of one text may take together, in bytes.
+const PATTERN_BUDGET: usize = 32 << 20;
+/// What a pattern is charged that was refused: building it took about that much.
+const REFUSED_PATTERN: usize = 1 << 20;
+
+impl Default for Patterns {
+    fn default() -> Self {
+        Patterns { known: HashMap::new(), left: PATTERN_BUDGET }
+    }
+}
+
+impl Patterns {
+    fn get(&mut self, pattern: &str) -> Result<Regex, String> {
+        if let Some(known) = self.known.get(pattern) {
+            return known.clone();
+        }
+        if self.left == 0 {
+            let budget = PATTERN_BUDGET >> 20;
+            return Err(format!(
+                "the patterns of this text need more than {budget} MiB together; simpler or fewer ones"
+            ));
+        }
+        let built = Regex::new(pattern);
+        let cost = built.as_ref().map_or(REFUSED_PATTERN, Regex::size);
+        self.left = self.left.saturating_sub(cost);
+        self.known.insert(pattern.into(), built.clone());
+        built
+    }
 }
 
 impl<'a> Source<'a> {
     /// A text and what [`super::tree::read`] made of it.
     pub fn new(file: &'a str, text: &'a str, documents: &'a [Node]) -> Self {
-        Source { file, text, documents, problems: RefCell::default(), notes: RefCell::default() }
+        Source {
+            file,
+            text,
+            documents,
+            problems: RefCell::default(),
+            notes: RefCell::default(),
+            patterns: RefCell::default(),
+        }
     }
 
     /// The documents as values.
@@ -235,13 +280,21 @@ impl<'a> Value<'a> {
     /// A regular expression that must match a whole value.
     pub fn regex(self) -> Option<Regex> {
         let text = self.text()?;
-        match Regex::new(text) {
+        match self.pattern(text) {
             Ok(regex) => Some(regex),
             Err(why) => {
                 self.problem(format!("this is no pattern: {why}"), "RE2 syntax, without look-around");
                 None
             }
         }
+    }
+
+    /// A pattern made from this value, on the account of its text: what dialects with another spelling use.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words for a person.
+    pub fn pattern(self, pattern: &str) -> Result<Regex, String> {
+        self.source.patterns.borrow_mut().get(pattern)
     }
 
     /// `true` or `false`, also in YAML 1.1's other spellings.

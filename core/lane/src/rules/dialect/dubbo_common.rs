@@ -145,8 +145,8 @@ pub(super) fn text_match(value: Value<'_>, field: Field, flavor: Flavor) -> Opti
 fn regex(pattern: Value<'_>, flavor: Flavor) -> Option<Regex> {
     let text = pattern.text()?;
     let built = match flavor {
-        Flavor::Java => Regex::new(text),
-        Flavor::Go => Regex::new(&format!("(?s:.*)(?:{text})(?s:.*)")),
+        Flavor::Java => pattern.pattern(text),
+        Flavor::Go => pattern.pattern(&format!("(?s:.*)(?:{text})(?s:.*)")),
     };
     built.map_err(|why| pattern.problem(format!("`{text}` is no pattern here: {why}"), REGEX)).ok()
 }

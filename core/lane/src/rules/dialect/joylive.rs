@@ -2,7 +2,6 @@
 
 use super::Context;
 use super::import::{Import, Lane, Next, Rule};
-use crate::model::pattern::Regex;
 use crate::model::{Condition, Field, Model, TagRule, TagSource, Test};
 use crate::rules::walk::{Fields, Value};
 
@@ -190,7 +189,7 @@ fn condition(value: Value<'_>) -> Option<Condition> {
         "IN" => Test::one_of(values),
         "NOT_IN" => negated(Test::one_of(values)),
         "PREFIX" => Test::Prefix(first.into()),
-        "REGULAR" => match Regex::new(first) {
+        "REGULAR" => match value.pattern(first) {
             Ok(regex) => Test::Regex(regex),
             Err(why) => {
                 fields

@@ -2,7 +2,6 @@
 
 use super::Context;
 use super::import::{Import, Lane, Next, Rule};
-use crate::model::pattern::Regex;
 use crate::model::{Condition, Field, Model, TagRule, TagSource, Test};
 use crate::rules::walk::{Fields, Value};
 
@@ -193,7 +192,8 @@ fn match_string(value: Value<'_>) -> Option<Test> {
         "NOT_EQUALS" => Some(Test::Not(Box::new(Test::Exact(text.into())))),
         "IN" => Some(Test::one_of(list())),
         "NOT_IN" => Some(Test::Not(Box::new(Test::one_of(list())))),
-        "REGEX" => Regex::new(text)
+        "REGEX" => inner
+            .pattern(text)
             .map_err(|why| inner.problem(format!("this regex cannot be used: {why}"), "RE2 syntax"))
             .ok()
             .map(Test::Regex),

@@ -1,7 +1,6 @@
 //! Small values: string matches, durations, shares.
 
 use crate::model::Test;
-use crate::model::pattern::Regex;
 use crate::rules::walk::Value;
 
 /// What kind of value a [`string_match`] is for.
@@ -62,7 +61,8 @@ fn regex(value: Value<'_>, text: &str) -> Option<Test> {
         value.problem("an empty regex", "RE2 syntax: it must match the whole value");
         return None;
     }
-    Regex::new(text)
+    value
+        .pattern(text)
         .map_err(|why| value.problem(format!("this regex cannot be used: {why}"), "RE2 syntax, whole value"))
         .ok()
         .map(Test::Regex)
