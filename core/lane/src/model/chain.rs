@@ -1,6 +1,7 @@
 //! The stages of one service, compiled for one caller: values of the caller are known, values of the request have
 //! numbers (slots), equal selectors are one. Shared by all lists of the service.
 
+use super::index::RouteIndex;
 use super::{Caller, Condition, Field, Selector, Service, Stage, Test};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub(crate) enum Cond {
 pub(crate) struct ChainStage {
     pub rules: Arc<Stage>,
     pub routes: Vec<ChainRoute>,
+    pub index: Option<RouteIndex>,
 }
 
 #[derive(Clone, Debug)]
@@ -63,7 +65,8 @@ impl Chain {
                 };
                 routes.push(ChainRoute { when, selectors, draw_slot });
             }
-            build.chain.stages.push(ChainStage { rules: rules.clone(), routes });
+            let index = RouteIndex::new(&routes);
+            build.chain.stages.push(ChainStage { rules: rules.clone(), routes, index });
         }
         build.chain.name_values();
         build.chain

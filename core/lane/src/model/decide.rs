@@ -3,7 +3,7 @@
 //! No lock and no system call; no allocation unless a selector names values of the request that no index answers, or
 //! more sets than are prepared would be needed. What is explained is what is done: [`Watch`] sees every step.
 
-use super::chain::{ChainRoute, Cond};
+use super::chain::{ChainRoute, ChainStage, Cond};
 use super::plan::{EVERYTHING, Plan, Set};
 use super::select::{Resolved, value_of};
 use super::{Destination, Draw, Field, IfNothing, Otherwise, Policy, Route, Selector, Stage, Test};
@@ -91,11 +91,16 @@ pub enum Step<'s> {
 
 /// Watches a decision being made. The unit type watches nothing and costs nothing.
 pub trait Watch {
+    /// Whether it wants to see every route that is asked. Where it does not, routes are looked up by their values; the
+    /// answer is the same (`tests.rs` and the property tests hold both ways against each other).
+    const WATCHES: bool;
     /// What happened.
     fn step(&mut self, step: Step<'_>);
 }
 
 impl Watch for () {
+    const WATCHES: bool = false;
+
     #[inline(always)]
     fn step(&mut self, _: Step<'_>) {}
 }
@@ -207,15 +212,9 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
         let stage = &plan.chain.stages[at];
         let (instances, usable) = self.size(set);
         self.watch.step(Step::Stage { stage: &stage.rules, instances, usable });
-        let mut left = None;
-        let mut routes = stage.rules.routes.iter().zip(&stage.routes);
-        while let Some((written, compiled)) = routes.next() {
-            self.watch.step(Step::Route { route: written });
-            let holds = self.holds(&compiled.when);
-            self.watch.step(Step::Holds { holds });
-            if !holds {
-                continue;
-            }
+        let (mut left, mut from) = (None, 0);
+        while let Some(n) = self.next_route(stage, from) {
+            let (written, compiled) = (&stage.rules.routes[n], &stage.routes[n]);
             if let Some((found, destination)) = self.route(written, compiled, set) {
                 self.by = Some((&stage.rules, written, destination));
                 left = Some(found);
@@ -223,12 +222,8 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
             }
             self.watch.step(Step::Nothing { then: written.if_nothing });
             match written.if_nothing {
-                IfNothing::Next => continue,
-                IfNothing::Last => {
-                    if let Some(between) = routes.len().checked_sub(2) {
-                        routes.nth(between);
-                    }
-                }
+                IfNothing::Next => from = n + 1,
+                IfNothing::Last => from = (n + 1).max(stage.routes.len() - 1),
                 IfNothing::Fail => {
                     self.by = written.destinations.first().map(|d| (&*stage.rules, written, d));
                     return None;
@@ -253,6 +248,20 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
             self.watch.step(Step::Left { instances, usable });
         }
         left
+    }
+
+    /// The first route from a position on whose condition holds.
+    fn next_route(&mut self, stage: &'p ChainStage, from: usize) -> Option<usize> {
+        let plan = self.plan;
+        if let (0, false, Some(index)) = (from, W::WATCHES, &stage.index) {
+            return index.first(&plan.chain.fields, self.facts, |n| self.holds(&stage.routes[n].when));
+        }
+        (from..stage.routes.len()).find(|n| {
+            self.watch.step(Step::Route { route: &stage.rules.routes[*n] });
+            let holds = self.holds(&stage.routes[*n].when);
+            self.watch.step(Step::Holds { holds });
+            holds
+        })
     }
 
     /// Draws a destination and follows its fallbacks.

@@ -41,6 +41,8 @@ impl Recorder {
 }
 
 impl Watch for Recorder {
+    const WATCHES: bool = true;
+
     fn step(&mut self, step: Step<'_>) {
         match step {
             Step::Stage { stage, instances, usable } => {

@@ -10,6 +10,7 @@ pub mod chain;
 pub mod condition;
 pub mod decide;
 pub mod explain;
+mod index;
 pub mod pattern;
 pub mod plan;
 mod select;

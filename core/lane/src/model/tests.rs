@@ -172,3 +172,36 @@ fn chance_in_conditions_is_counted_exactly() {
     let plan = plan(vec![stage(vec![some, rest])], &list);
     assert_eq!(parts(&plan, Request(vec![])), [(0, 0.75), (1, 0.25)]);
 }
+
+#[test]
+fn many_routes_are_looked_up_and_the_first_still_wins() {
+    let list = endpoints(&["a:1 v=0", "b:1 v=1"]);
+    let header = |n: &str| Field::Header(n.into());
+    let exact = |n: &str, v: &str| Condition::is(header(n), Test::Exact(v.into()));
+    let prefix = |v: &str| Condition::is(Field::Path, Test::Prefix(v.into()));
+    let not_x = || Condition::is(header("x"), Test::Absent);
+    let mut routes: Vec<Route> = Vec::new();
+    let mut add = |when: Condition, v: &str| {
+        routes.push(route(when, vec![Destination::new("", label("v", v), 1, 1)], IfNothing::Fail));
+    };
+    for n in 0..100 {
+        add(Condition::All(vec![exact("u", &n.to_string()), prefix("/a"), not_x()]), "0");
+    }
+    add(exact("u", "7"), "1");
+    add(Condition::Any(vec![prefix("/long/way"), Condition::All(vec![exact("u", "500")])]), "1");
+    add(Condition::ALWAYS, "0");
+    let plan = plan(vec![stage(routes)], &list);
+    let to = |values: Vec<(Field, &'static str)>| {
+        let request = Request(values);
+        let fast = decide(&plan, &request, &mut Entropy(1), &mut ()).index;
+        let slow = decide(&plan, &request, &mut Entropy(1), &mut super::explain::Recorder::default()).index;
+        assert_eq!(fast, slow);
+        fast
+    };
+    assert_eq!(to(vec![(header("u"), "7"), (Field::Path, "/abc")]), Some(0));
+    assert_eq!(to(vec![(header("u"), "7"), (Field::Path, "/abc"), (header("x"), "")]), Some(1));
+    assert_eq!(to(vec![(header("u"), "7")]), Some(1));
+    assert_eq!(to(vec![(header("u"), "500")]), Some(1));
+    assert_eq!(to(vec![(Field::Path, "/long/way/home")]), Some(1));
+    assert_eq!(to(vec![(Field::Path, "/long")]), Some(0));
+}
