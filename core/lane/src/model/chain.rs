@@ -25,7 +25,12 @@ pub(crate) struct ChainStage {
     pub rules: Arc<Stage>,
     pub routes: Vec<ChainRoute>,
     pub index: Option<RouteIndex>,
+    /// By route: the selector of its only destination, if that has a weight.
+    pub simple: Box<[u32]>,
 }
+
+/// The route is more than one destination with a weight.
+pub(crate) const NOT_SIMPLE: u32 = u32::MAX;
 
 #[derive(Clone, Debug)]
 pub(crate) struct ChainRoute {
@@ -66,7 +71,12 @@ impl Chain {
                 routes.push(ChainRoute { when, selectors, draw_slot });
             }
             let index = RouteIndex::new(&routes);
-            build.chain.stages.push(ChainStage { rules: rules.clone(), routes, index });
+            let simple = |(route, compiled): (&super::Route, &ChainRoute)| match &route.destinations[..] {
+                [one] if one.weight > 0 => compiled.selectors[0],
+                _ => NOT_SIMPLE,
+            };
+            let simple = rules.routes.iter().zip(&routes).map(simple).collect();
+            build.chain.stages.push(ChainStage { rules: rules.clone(), routes, index, simple });
         }
         build.chain.name_values();
         build.chain

@@ -3,9 +3,10 @@
 //! No lock and no system call; no allocation unless a selector names values of the request that no index answers, or
 //! more sets than are prepared would be needed. What is explained is what is done: [`Watch`] sees every step.
 
-use super::chain::{ChainRoute, ChainStage, Cond};
+use super::chain::{ChainRoute, ChainStage, Cond, NOT_SIMPLE};
 use super::plan::{EVERYTHING, Plan, Set};
 use super::select::{Resolved, value_of};
+use super::weights::Weights;
 use super::{Destination, Draw, Field, IfNothing, Otherwise, Policy, Route, Selector, Stage, Test};
 use crate::hash;
 use crate::route::{Case, Found};
@@ -127,6 +128,31 @@ impl Left<'_> {
     }
 }
 
+/// Which destination decided. Looked up only when somebody asks: a decision itself need not touch the rule's text.
+#[derive(Clone, Copy, Debug)]
+pub struct By<'p> {
+    stage: &'p ChainStage,
+    route: u32,
+    destination: u32,
+}
+
+impl<'p> By<'p> {
+    /// The stage as written.
+    pub fn stage(&self) -> &'p Stage {
+        &self.stage.rules
+    }
+
+    /// The route as written.
+    pub fn route(&self) -> &'p Route {
+        &self.stage.rules.routes[self.route as usize]
+    }
+
+    /// The destination, of a route that has any.
+    pub fn destination(&self) -> Option<&'p Destination> {
+        self.route().destinations.get(self.destination as usize)
+    }
+}
+
 /// Where a request goes.
 #[derive(Clone, Debug)]
 pub struct Decision<'p> {
@@ -137,13 +163,13 @@ pub struct Decision<'p> {
     /// Why; of several fallbacks the first.
     pub case: Case,
     /// Title of the stage and the route that decided last.
-    pub by: Option<(&'p Stage, &'p Route, &'p Destination)>,
+    pub by: Option<By<'p>>,
 }
 
 impl<'p> Decision<'p> {
     /// What is to be done with the call.
     pub fn policy(&self) -> Option<&'p Policy> {
-        self.by.map(|(_, _, destination)| &destination.policy)
+        self.by.and_then(|by| by.destination()).map(|destination| &destination.policy)
     }
 }
 
@@ -186,7 +212,7 @@ struct Walk<'p, 'f, F: ?Sized, C, W> {
     /// Sets past the prepared ones.
     made: Vec<Set>,
     case: Case,
-    by: Option<(&'p Stage, &'p Route, &'p Destination)>,
+    by: Option<By<'p>>,
     /// No further stage is asked.
     reset: bool,
 }
@@ -214,9 +240,14 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
         self.watch.step(Step::Stage { stage: &stage.rules, instances, usable });
         let (mut left, mut from) = (None, 0);
         while let Some(n) = self.next_route(stage, from) {
+            if let Some(found) = self.simple(stage, n, set) {
+                self.by = Some(By { stage, route: n as u32, destination: 0 });
+                left = Some(found);
+                break;
+            }
             let (written, compiled) = (&stage.rules.routes[n], &stage.routes[n]);
             if let Some((found, destination)) = self.route(written, compiled, set) {
-                self.by = Some((&stage.rules, written, destination));
+                self.by = Some(By { stage, route: n as u32, destination });
                 left = Some(found);
                 break;
             }
@@ -225,7 +256,7 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
                 IfNothing::Next => from = n + 1,
                 IfNothing::Last => from = (n + 1).max(stage.routes.len() - 1),
                 IfNothing::Fail => {
-                    self.by = written.destinations.first().map(|d| (&*stage.rules, written, d));
+                    self.by = Some(By { stage, route: n as u32, destination: 0 });
                     return None;
                 }
                 IfNothing::Reset => {
@@ -250,6 +281,16 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
         left
     }
 
+    /// The common route, one destination with a weight: what it leaves, if that is usable. Nobody watches.
+    fn simple(&mut self, stage: &'p ChainStage, n: usize, set: u32) -> Option<u32> {
+        if W::WATCHES {
+            return None;
+        }
+        let selector = *stage.simple.get(n).filter(|s| **s != NOT_SIMPLE)?;
+        let left = self.select(selector, set);
+        (self.size(left).1 > 0).then_some(left)
+    }
+
     /// The first route from a position on whose condition holds.
     fn next_route(&mut self, stage: &'p ChainStage, from: usize) -> Option<usize> {
         let plan = self.plan;
@@ -265,14 +306,14 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
     }
 
     /// Draws a destination and follows its fallbacks.
-    fn route(&mut self, route: &'p Route, compiled: &'p ChainRoute, set: u32) -> Option<(u32, &'p Destination)> {
+    fn route(&mut self, route: &'p Route, compiled: &'p ChainRoute, set: u32) -> Option<(u32, u32)> {
         let drawn = match &route.draw {
             Draw::Usable => {
                 let weight = |(n, destination): (usize, &Destination)| {
                     let drawn = destination.weight > 0 && self.follow(route, compiled, n, set, false).is_some();
                     if drawn { destination.weight } else { 0 }
                 };
-                let weights: smallest::Weights = route.destinations.iter().enumerate().map(weight).collect();
+                let weights: Weights = route.destinations.iter().enumerate().map(weight).collect();
                 self.draw(route, &mut weights.iter(), None)
             }
             Draw::Written => self.draw(route, &mut route.destinations.iter().map(|d| d.weight), None),
@@ -294,7 +335,7 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
     fn draw(&mut self, route: &'p Route, weights: &mut dyn Iterator<Item = u32>, bucket: Option<u16>) -> Option<usize> {
         let mut one = None;
         let (mut total, mut several) = (0u64, false);
-        let weights: smallest::Weights = weights.collect();
+        let weights: Weights = weights.collect();
         for (n, weight) in weights.iter().enumerate().filter(|(_, w)| *w > 0) {
             several |= one.is_some();
             one.get_or_insert(n);
@@ -328,7 +369,7 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
         start: usize,
         set: u32,
         tell: bool,
-    ) -> Option<(u32, &'p Destination)> {
+    ) -> Option<(u32, u32)> {
         let mut at = start;
         // Circles are found when rules are loaded; the bound makes a decision end whatever was built.
         for _ in 0..=route.destinations.len() {
@@ -347,7 +388,7 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
                 self.watch.step(Step::Looked { destination, instances, usable, found });
             }
             if found == Found::Usable {
-                return Some((selected, destination));
+                return Some((selected, at as u32));
             }
             if tell && self.case == Case::Own {
                 self.case = case;
@@ -396,7 +437,7 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
     }
 
     fn keep(&mut self, members: Vec<u32>) -> u32 {
-        let healthy = |at: &u32| self.plan.endpoints()[*at as usize].healthy;
+        let healthy = |at: &u32| self.plan.healthy(*at);
         let usable = members.iter().copied().filter(healthy).collect();
         self.made.push(Set { members: members.into(), usable });
         (self.plan.sets.len() + self.made.len() - 1) as u32
@@ -440,35 +481,6 @@ pub(crate) fn holds<F: Facts + ?Sized, C: Choose, W: Watch>(
             };
             watch.step(Step::Chance { share: share as u16, holds });
             holds
-        }
-    }
-}
-
-/// Weights on the stack: a route rarely has more than eight destinations.
-mod smallest {
-    pub(super) struct Weights {
-        few: [u32; 8],
-        length: usize,
-        many: Vec<u32>,
-    }
-
-    impl Weights {
-        pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-            self.few[..self.length.min(8)].iter().chain(&self.many).copied()
-        }
-    }
-
-    impl FromIterator<u32> for Weights {
-        fn from_iter<I: IntoIterator<Item = u32>>(weights: I) -> Weights {
-            let mut all = Weights { few: [0; 8], length: 0, many: Vec::new() };
-            for weight in weights {
-                match all.few.get_mut(all.length) {
-                    Some(place) => *place = weight,
-                    None => all.many.push(weight),
-                }
-                all.length += 1;
-            }
-            all
         }
     }
 }

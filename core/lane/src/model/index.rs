@@ -26,23 +26,86 @@ pub(crate) struct RouteIndex {
     shapes: Vec<Shape>,
     /// Routes that no shape holds, ascending.
     others: Box<[u32]>,
+    /// The values of all keys, each behind its length: compared without touching the rules.
+    values: Vec<u8>,
+    /// Further routes of a key, ascending.
+    more: Vec<Vec<Found>>,
     hasher: foldhash::fast::FixedState,
 }
 
 #[derive(Clone, Debug)]
 struct Shape {
     parts: Box<[Part]>,
-    /// Routes by the hash of their values, ascending.
-    routes: HashMap<u64, Vec<u32>, foldhash::fast::FixedState>,
+    by_hash: HashMap<u64, Key, Identity>,
+}
+
+/// The routes that compare the same values in the same way.
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    /// Where its values begin.
+    values: u32,
+    first: Found,
+    /// Position in `more`, plus one; 0: no further route.
+    more: u32,
+}
+
+/// A route, and whether its condition is nothing but this key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Found(u32);
+
+impl Found {
+    fn new(route: u32, whole: bool) -> Found {
+        Found(route << 1 | u32::from(whole))
+    }
+
+    fn route(self) -> u32 {
+        self.0 >> 1
+    }
+
+    fn whole(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// Keys are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Identity(u64);
+
+impl BuildHasher for Identity {
+    type Hasher = Identity;
+
+    fn build_hasher(&self) -> Identity {
+        Identity(0)
+    }
+}
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|b| self.0 = self.0 << 8 | u64::from(*b));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 impl RouteIndex {
     /// The index of a stage; `None` where it would not help.
     pub fn new(routes: &[ChainRoute]) -> Option<RouteIndex> {
-        if routes.len() < FEWEST {
+        if routes.len() < FEWEST || routes.len() > (u32::MAX >> 1) as usize {
             return None;
         }
-        let mut index = RouteIndex { shapes: Vec::new(), others: Box::default(), hasher: Default::default() };
+        let mut index = RouteIndex {
+            shapes: Vec::new(),
+            others: Box::default(),
+            values: Vec::new(),
+            more: Vec::new(),
+            hasher: Default::default(),
+        };
         let mut shape_at: HashMap<Vec<Part>, usize> = HashMap::new();
         let mut others = Vec::new();
         for (n, route) in routes.iter().enumerate() {
@@ -60,25 +123,61 @@ impl RouteIndex {
             other => keys(other).map(|k| vec![k]),
         };
         let Some(alternatives) = alternatives else { return false };
-        let shapes: Vec<Vec<Part>> =
-            alternatives.iter().map(|keys| keys.iter().map(|(part, _)| *part).collect()).collect();
-        let mut fresh: Vec<&Vec<Part>> = shapes.iter().filter(|s| !shape_at.contains_key(*s)).collect();
+        let parts = |keys: &Keys| keys.parts.iter().map(|(part, _)| *part).collect::<Vec<Part>>();
+        let mut fresh: Vec<Vec<Part>> = alternatives.iter().map(parts).filter(|s| !shape_at.contains_key(s)).collect();
         fresh.sort();
         fresh.dedup();
         if self.shapes.len() + fresh.len() > MAX_SHAPES {
             return false;
         }
-        for (parts, keys) in shapes.into_iter().zip(&alternatives) {
-            let at = *shape_at.entry(parts).or_insert_with_key(|parts| {
-                self.shapes.push(Shape { parts: parts.clone().into(), routes: HashMap::default() });
-                self.shapes.len() - 1
-            });
-            let mut hasher = self.hasher.build_hasher();
-            keys.iter().for_each(|(_, value)| put(&mut hasher, value.as_bytes()));
-            let found = self.shapes[at].routes.entry(hasher.finish()).or_default();
-            if found.last() != Some(&n) {
-                found.push(n);
+        for shape in fresh {
+            shape_at.insert(shape.clone(), self.shapes.len());
+            self.shapes.push(Shape { parts: shape.into(), by_hash: HashMap::default() });
+        }
+        let mut all = true;
+        for keys in &alternatives {
+            all &= self.put_route(shape_at[&parts(keys)], keys, n);
+        }
+        all
+    }
+
+    /// False where another key has the same hash: such a route is asked like those that no shape holds.
+    fn put_route(&mut self, shape: usize, keys: &Keys, n: u32) -> bool {
+        let mut hasher = self.hasher.build_hasher();
+        keys.parts.iter().for_each(|(_, value)| put(&mut hasher, value.as_bytes()));
+        let hash = hasher.finish();
+        let found = Found::new(n, keys.whole);
+        let Some(key) = self.shapes[shape].by_hash.get(&hash).copied() else {
+            let values = self.values.len() as u32;
+            for (_, value) in &keys.parts {
+                self.values.extend((value.len() as u32).to_ne_bytes());
+                self.values.extend(value.as_bytes());
             }
+            self.shapes[shape].by_hash.insert(hash, Key { values, first: found, more: 0 });
+            return true;
+        };
+        if !self.same(key.values, keys.parts.iter().map(|(_, value)| value.as_bytes())) {
+            return false;
+        }
+        if key.more == 0 {
+            self.more.push(Vec::new());
+            let more = self.more.len() as u32;
+            self.shapes[shape].by_hash.insert(hash, Key { more, ..key });
+        }
+        let more = if key.more == 0 { self.more.len() } else { key.more as usize };
+        self.more[more - 1].push(found);
+        true
+    }
+
+    fn same<'v>(&self, start: u32, values: impl Iterator<Item = &'v [u8]>) -> bool {
+        let mut rest = &self.values[start as usize..];
+        for value in values {
+            let Some((length, behind)) = rest.split_first_chunk::<4>() else { return false };
+            let length = u32::from_ne_bytes(*length) as usize;
+            if behind.get(..length) != Some(value) {
+                return false;
+            }
+            rest = &behind[length..];
         }
         true
     }
@@ -92,35 +191,39 @@ impl RouteIndex {
     ) -> Option<usize> {
         let mut best = u32::MAX;
         for shape in &self.shapes {
-            let Some(hash) = self.hash(shape, fields, facts) else { continue };
-            let Some(routes) = shape.routes.get(&hash) else { continue };
-            for &n in routes.iter().take_while(|n| **n < best) {
-                if holds(n as usize) {
-                    best = n;
-                    break;
-                }
+            let mut values: [&[u8]; MAX_PARTS] = [&[]; MAX_PARTS];
+            let Some(hash) = self.hash(shape, fields, facts, &mut values) else { continue };
+            let Some(key) = shape.by_hash.get(&hash) else { continue };
+            if !self.same(key.values, values[..shape.parts.len()].iter().copied()) {
+                continue;
+            }
+            let more = if key.more == 0 { &[][..] } else { &self.more[key.more as usize - 1] };
+            let mut routes = std::iter::once(&key.first).chain(more).take_while(|found| found.route() < best);
+            if let Some(found) = routes.find(|found| found.whole() || holds(found.route() as usize)) {
+                best = found.route();
             }
         }
-        for &n in self.others.iter().take_while(|n| **n < best) {
-            if holds(n as usize) {
-                best = n;
-                break;
-            }
+        if let Some(n) = self.others.iter().take_while(|n| **n < best).find(|n| holds(**n as usize)) {
+            best = *n;
         }
         (best != u32::MAX).then_some(best as usize)
     }
 
-    fn hash<F: Facts + ?Sized>(&self, shape: &Shape, fields: &[Field], facts: &F) -> Option<u64> {
+    fn hash<'f, F: Facts + ?Sized>(
+        &self,
+        shape: &Shape,
+        fields: &[Field],
+        facts: &'f F,
+        values: &mut [&'f [u8]; MAX_PARTS],
+    ) -> Option<u64> {
         let mut hasher = self.hasher.build_hasher();
-        for (slot, length) in &shape.parts {
+        for ((slot, length), place) in shape.parts.iter().zip(values) {
             let value = facts.value(usize::from(*slot), &fields[usize::from(*slot)])?.as_bytes();
-            put(
-                &mut hasher,
-                match length {
-                    Some(length) => value.get(..*length as usize)?,
-                    None => value,
-                },
-            );
+            *place = match length {
+                Some(length) => value.get(..*length as usize)?,
+                None => value,
+            };
+            put(&mut hasher, place);
         }
         Some(hasher.finish())
     }
@@ -131,21 +234,30 @@ fn put(hasher: &mut impl Hasher, value: &[u8]) {
     hasher.write_u32(value.len() as u32);
 }
 
-/// The values that must be met for a condition to hold, by slot; `None` where it names no such value.
-fn keys(when: &Cond) -> Option<Vec<(Part, &str)>> {
-    let mut keys = Vec::new();
-    collect(when, &mut keys);
-    keys.sort_unstable();
-    keys.truncate(MAX_PARTS);
-    (!keys.is_empty()).then_some(keys)
+/// The values that must be met for a condition to hold, by slot, and whether nothing else must.
+struct Keys<'c> {
+    parts: Vec<(Part, &'c str)>,
+    whole: bool,
 }
 
-fn collect<'c>(when: &'c Cond, keys: &mut Vec<(Part, &'c str)>) {
+/// `None` where the condition names no such value.
+fn keys(when: &Cond) -> Option<Keys<'_>> {
+    let mut keys = Keys { parts: Vec::new(), whole: true };
+    collect(when, &mut keys);
+    keys.parts.sort_unstable();
+    keys.parts.dedup();
+    keys.whole &= keys.parts.len() <= MAX_PARTS;
+    keys.parts.truncate(MAX_PARTS);
+    (!keys.parts.is_empty()).then_some(keys)
+}
+
+fn collect<'c>(when: &'c Cond, keys: &mut Keys<'c>) {
     match when {
         Cond::All(parts) => parts.iter().for_each(|part| collect(part, keys)),
         Cond::Any(parts) if parts.len() == 1 => collect(&parts[0], keys),
-        Cond::Is(slot, None, Test::Exact(value)) => keys.push(((*slot, None), value)),
-        Cond::Is(slot, None, Test::Prefix(value)) => keys.push(((*slot, Some(value.len() as u32)), value)),
-        _ => {}
+        Cond::Is(slot, None, Test::Exact(value)) => keys.parts.push(((*slot, None), value)),
+        Cond::Is(slot, None, Test::Prefix(value)) => keys.parts.push(((*slot, Some(value.len() as u32)), value)),
+        Cond::Known(true, _) => {}
+        _ => keys.whole = false,
     }
 }

@@ -16,6 +16,7 @@ pub mod plan;
 mod select;
 pub mod share;
 pub mod tags;
+mod weights;
 
 #[cfg(test)]
 mod tests;

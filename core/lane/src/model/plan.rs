@@ -59,6 +59,8 @@ pub const EVERYTHING: u32 = 0;
 pub struct Plan {
     pub(crate) chain: Arc<Chain>,
     endpoints: Arc<[Endpoint]>,
+    /// By position; apart, so that one bit changes without the endpoints.
+    health: Arc<[bool]>,
     /// Positions from here on are addresses that the rules name and the list does not have.
     known: u32,
     pub(crate) sets: Vec<Set>,
@@ -85,7 +87,9 @@ impl Plan {
         let resolved = chain.selectors.iter().map(|s| resolve(s, &chain, &all, &mut table, &mut sets)).collect();
         drop(table);
         let Sets { list: sets, .. } = sets;
-        let mut plan = Plan { chain, endpoints: all.into(), known, sets, resolved, narrowed: HashMap::default() };
+        let health = all.iter().map(|e| e.healthy).collect();
+        let mut plan =
+            Plan { health, chain, endpoints: all.into(), known, sets, resolved, narrowed: HashMap::default() };
         plan.prepare();
         plan
     }
@@ -93,14 +97,19 @@ impl Plan {
     /// The same with one health bit changed.
     pub fn with_health(&self, index: u32, healthy: bool) -> Plan {
         let mut plan = self.clone();
-        let mut endpoints = plan.endpoints.to_vec();
-        let Some(endpoint) = endpoints.get_mut(index as usize) else { return plan };
-        endpoint.healthy = healthy;
+        let mut health = plan.health.to_vec();
+        let Some(bit) = health.get_mut(index as usize) else { return plan };
+        *bit = healthy;
         for set in plan.sets.iter_mut().filter(|set| set.members.binary_search(&index).is_ok()) {
-            set.usable = set.members.iter().copied().filter(|at| endpoints[*at as usize].healthy).collect();
+            set.usable = set.members.iter().copied().filter(|at| health[*at as usize]).collect();
         }
-        plan.endpoints = endpoints.into();
+        plan.health = health.into();
         plan
+    }
+
+    /// Whether an instance is healthy: what its endpoint said, or [`Plan::with_health`] since.
+    pub fn healthy(&self, index: u32) -> bool {
+        self.health.get(index as usize).copied().unwrap_or(false)
     }
 
     /// All instances by position: those of the list, then those that only the rules name.
