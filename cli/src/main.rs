@@ -1,4 +1,5 @@
-//! The trilane program: `version`, `check`, `convert`, `explain`, `status`, `tail`, `run`, `install`, `go build`.
+//! The trilane program: `version`, `check`, `convert`, `explain`, `simulate`, `diff`, `status`, `tail`, `run`,
+//! `install`, `completions`, `man`, `go build`.
 
 mod check;
 mod convert;
@@ -6,12 +7,13 @@ mod explain;
 mod gobuild;
 mod install;
 mod run;
+mod simulate;
 mod status;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Everything is as it should be.
 const OK: u8 = 0;
@@ -38,6 +40,9 @@ enum Command {
     /// Show what moves in a living process, once a second
     Tail(status::TailArgs),
     /// Say why a request goes where it goes
+    #[command(
+        after_help = "trilane explain -r lanes.yaml -s pricing -t gray -i 10.0.0.1:80 -i 10.0.0.2:80,dubbo.tag=gray"
+    )]
     Explain(Box<explain::Options>),
     /// Write the lanes of joylive, Polaris or OpenSergo as a native rule file
     Convert(convert::Args),
@@ -45,6 +50,19 @@ enum Command {
     Run(run::Args),
     /// Put this release into DIR/<version> and point DIR/current at it
     Install(install::Args),
+    /// Send many requests through rules and count where they go
+    #[command(after_help = "trilane simulate -r lanes.yaml --caller shop -s pricing -i a:1 -i b:1,dubbo.tag=gray")]
+    Simulate(Box<simulate::Options>),
+    /// Say which requests change lane or instances between two rule files; exit status 1 if any does
+    #[command(after_help = "trilane diff old.yaml new.yaml --caller shop -s pricing -i a:1 -i b:1,dubbo.tag=gray")]
+    Diff(Box<simulate::DiffOptions>),
+    /// Print completions for a shell
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
     /// Build a Go program with lanes woven in, from sources that stay as they are
     Go {
         #[command(subcommand)]
@@ -80,6 +98,16 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(&args),
         Command::Status(args) => status::run(args),
         Command::Tail(args) => status::tail(&args),
+        Command::Simulate(options) => simulate::run(&options),
+        Command::Diff(options) => simulate::diff(&options),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "trilane", &mut std::io::stdout());
+            OK
+        }
+        Command::Man => match clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()) {
+            Ok(()) => OK,
+            Err(_) => UNABLE,
+        },
         Command::Explain(options) => explain::run(*options),
         Command::Run(args) => run::run(&args),
         Command::Install(args) => install::run(&args),

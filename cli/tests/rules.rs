@@ -134,3 +134,49 @@ fn a_broken_line_is_answered_and_ends_nothing() {
     }
     assert!(answers[3]["error"].is_null());
 }
+
+fn trilane(arguments: &[&str]) -> (Option<i32>, String) {
+    let out = Command::new(env!("CARGO_BIN_EXE_trilane")).args(arguments).output().expect("trilane starts");
+    (out.status.code(), String::from_utf8(out.stdout).unwrap())
+}
+
+#[test]
+fn simulate_and_diff_count_what_the_rules_do() {
+    let file = |name: &str, percent: u32| {
+        let path = std::env::temp_dir().join(format!("trilane-{name}-{}.yaml", std::process::id()));
+        let share = format!("{{lane: gray, percent: {percent}, key: {{header: x-user-id}}, salt: a}}");
+        let text = "apiVersion: trilane/v1\nlanes: [{tag: gray}]\nentry: [{service: shop, rules: [SHARE]}]\n";
+        std::fs::write(&path, text.replace("SHARE", &share)).unwrap();
+        path.display().to_string()
+    };
+    let (old, new) = (file("old", 10), file("new", 20));
+    let scene = ["--caller", "shop", "-s", "pricing", "-i", "a:1", "-i", "b:1,dubbo.tag=gray", "-n", "1000"];
+    let (status, told) = trilane(&[&["simulate", "-r", &old, "--json"], &scene[..]].concat());
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let count = |of: &Value, name: &str| of[name].as_u64().unwrap();
+    assert_eq!(status, Some(0));
+    assert_eq!(count(&told["lanes"], "gray") + count(&told["lanes"], "baseline"), 1_000);
+    assert_eq!(
+        (count(&told["lanes"], "gray"), told["rule"]["gray"].as_f64()),
+        (count(&told["picked"], "b:1"), Some(10.0))
+    );
+    // Raising a share moves users in one direction only.
+    let (status, told) = trilane(&[&["diff", &old, &new], &scene[..]].concat());
+    assert_eq!(status, Some(1));
+    assert!(told.contains("lane baseline -> gray") && !told.contains("lane gray -> baseline"), "{told}");
+    let (status, told) = trilane(&[&["diff", &old, &old], &scene[..]].concat());
+    assert_eq!((status, told.as_str()), (Some(0), "0 of 1000 requests change\n"));
+    [old, new].iter().for_each(|f| std::fs::remove_file(f).unwrap());
+}
+
+#[test]
+fn check_speaks_json_for_machines() {
+    let path = std::env::temp_dir().join(format!("trilane-bad-{}.yaml", std::process::id()));
+    std::fs::write(&path, "apiVersion: trilane/v1\nlane: []\n").unwrap();
+    let (status, told) = trilane(&["check", "--json", &path.display().to_string()]);
+    std::fs::remove_file(&path).unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(status, Some(1));
+    assert_eq!((&told["severity"], &told["line"], &told["column"]), (&"error".into(), &2.into(), &1.into()));
+    assert!(told["expected"].as_str().unwrap().contains("did you mean `lanes`?"));
+}

@@ -7,7 +7,7 @@ use trilane_lane::model::decide::Facts;
 use trilane_lane::{carrier, tag};
 
 /// A whole question.
-#[derive(Deserialize, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(default)]
 pub struct Case {
     pub id: serde_json::Value,
@@ -20,7 +20,7 @@ pub struct Case {
     pub settings: BTreeMap<String, serde_json::Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(default)]
 pub struct Instance {
     pub id: String,
@@ -44,7 +44,7 @@ impl Instance {
     }
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(default)]
 pub struct Caller {
     pub service: Option<String>,
@@ -52,7 +52,7 @@ pub struct Caller {
     pub labels: BTreeMap<String, String>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(default)]
 pub struct Request {
     pub service: Option<String>,

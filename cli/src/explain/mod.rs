@@ -20,9 +20,22 @@ pub struct Options {
     /// Rule file
     #[arg(long, short, required_unless_present = "batch")]
     rules: Option<PathBuf>,
+    #[command(flatten)]
+    scene: Scene,
+    /// Chance for the pick: the same number, the same answer
+    #[arg(long, default_value_t = 0)]
+    entropy: u64,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Who asks whom for what.
+#[derive(clap::Args, Clone)]
+pub struct Scene {
     /// Dialect of the rules, where the text does not tell: native, asm, istio, dubbo-tag, dubbo-condition, dubbo-mesh
     #[arg(long)]
-    dialect: Option<String>,
+    pub dialect: Option<String>,
     /// Name of the called service
     #[arg(long, short, default_value = "")]
     service: String,
@@ -31,7 +44,7 @@ pub struct Options {
     instance: Vec<String>,
     /// Name of the calling service
     #[arg(long)]
-    caller: Option<String>,
+    pub caller: Option<String>,
     /// Address of the caller
     #[arg(long)]
     caller_host: Option<String>,
@@ -59,12 +72,6 @@ pub struct Options {
     /// A setting, `name=value`
     #[arg(long, value_parser = pair)]
     set: Vec<(String, String)>,
-    /// Chance for the pick: the same number, the same answer
-    #[arg(long, default_value_t = 0)]
-    entropy: u64,
-    /// Answer in JSON
-    #[arg(long)]
-    json: bool,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -78,7 +85,8 @@ pub fn run(options: Options) -> u8 {
     }
     let file = options.rules.clone().unwrap_or_default();
     let name = file.display().to_string();
-    let mut case = match (std::fs::read_to_string(&file), question(options)) {
+    let (entropy, in_json) = (options.entropy, options.json);
+    let mut case = match (std::fs::read_to_string(&file), question(options.scene)) {
         (Err(e), _) => {
             eprintln!("{name}: cannot be read: {e}");
             return crate::UNABLE;
@@ -87,14 +95,14 @@ pub fn run(options: Options) -> u8 {
             eprintln!("{e}");
             return crate::UNABLE;
         }
-        (Ok(text), Ok(asked)) => Question { case: Case { rules: text, ..asked.case }, ..asked },
+        (Ok(text), Ok(asked)) => Case { rules: text, ..asked },
     };
-    match answer(&name, &mut case.case, case.entropy) {
+    match answer(&name, &mut case, entropy) {
         Err(problems) => {
             eprintln!("{problems}");
             crate::WRONG
         }
-        Ok(answer) if case.json => {
+        Ok(answer) if in_json => {
             println!("{}", told(&answer));
             crate::OK
         }
@@ -105,13 +113,8 @@ pub fn run(options: Options) -> u8 {
     }
 }
 
-struct Question {
-    case: Case,
-    entropy: u64,
-    json: bool,
-}
-
-fn question(options: Options) -> Result<Question, String> {
+/// The question of a scene, without rules.
+pub fn question(options: Scene) -> Result<Case, String> {
     let mut case = Case { dialect: options.dialect, service: options.service, ..Case::default() };
     for text in &options.instance {
         let mut parts = text.split(',');
@@ -137,7 +140,7 @@ fn question(options: Options) -> Result<Question, String> {
     request.attachments = options.attachment.into_iter().collect();
     request.args = options.arg.into_iter().map(Value::String).collect();
     case.settings = options.set.into_iter().map(|(n, v)| (n, Value::String(v))).collect();
-    Ok(Question { case, entropy: options.entropy, json: options.json })
+    Ok(case)
 }
 
 /// A line that cannot be answered gets an `error`; the others are answered.

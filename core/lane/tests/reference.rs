@@ -20,6 +20,8 @@ fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(300)
 }
 
+/// Selector, weight, least share, and how many destinations ahead each fallback is.
+type Drawn = (Selector, u32, u32, [Option<u16>; 2]);
 type Labels = BTreeMap<String, String>;
 
 /// A request: the values of headers `a`, `b`, `c` and its tag.
@@ -107,10 +109,12 @@ impl Slow<'_> {
         let destination = &route.destinations[at];
         let found: Positions =
             set.iter().copied().filter(|n| selected(&destination.select, &self.peers[*n], self.request)).collect();
-        if self.usable(&found) > 0 {
+        // Fewer usable ones than the least share of those before count as none.
+        let enough = self.usable(&found) * 1_000_000 >= self.usable(set) * destination.least as usize;
+        if self.usable(&found) > 0 && enough {
             return Some(found);
         }
-        let case = usize::from(!found.is_empty());
+        let case = usize::from(!found.is_empty() && self.usable(&found) == 0);
         self.reach(route, usize::from(destination.fallback[case]?), set)
     }
 
@@ -216,14 +220,16 @@ fn selector() -> impl Strategy<Value = Selector> {
 }
 
 fn route() -> impl Strategy<Value = Route> {
-    let destination = (selector(), 0u32..4, prop::array::uniform2(prop::option::weighted(0.4, 1u16..3)));
+    let least = prop::sample::select(vec![0u32, 0, 0, 300_000, 600_000]);
+    let destination = (selector(), 0u32..4, least, prop::array::uniform2(prop::option::weighted(0.4, 1u16..3)));
     let destinations = prop::collection::vec(destination, 1..4);
     let nothing = prop::sample::select(vec![IfNothing::Fail, IfNothing::Keep, IfNothing::Next]);
     let draw = prop::sample::select(vec![Draw::Written, Draw::Usable]);
     (condition(header()), destinations, nothing, draw).prop_map(|(when, drawn, if_nothing, draw)| {
         let length = drawn.len() as u16;
-        let one = |(n, (select, weight, ahead)): (usize, (Selector, u32, [Option<u16>; 2]))| {
+        let one = |(n, (select, weight, least, ahead)): (usize, Drawn)| {
             let mut destination = Destination::new("", select, weight, 1);
+            destination.least = least;
             // Only forward: circles are refused when rules are loaded.
             destination.fallback = ahead.map(|step| step.map(|s| n as u16 + s).filter(|to| *to < length));
             destination

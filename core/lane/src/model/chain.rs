@@ -25,7 +25,7 @@ pub(crate) struct ChainStage {
     pub rules: Arc<Stage>,
     pub routes: Vec<ChainRoute>,
     pub index: Option<RouteIndex>,
-    /// By route: the selector of its only destination, if that has a weight.
+    /// By route: the selector of its only destination, if that has a weight and no least share.
     pub simple: Box<[u32]>,
 }
 
@@ -72,7 +72,7 @@ impl Chain {
             }
             let index = RouteIndex::new(&routes);
             let simple = |(route, compiled): (&super::Route, &ChainRoute)| match &route.destinations[..] {
-                [one] if one.weight > 0 => compiled.selectors[0],
+                [one] if one.weight > 0 && one.least == 0 => compiled.selectors[0],
                 _ => NOT_SIMPLE,
             };
             let simple = rules.routes.iter().zip(&routes).map(simple).collect();
