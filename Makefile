@@ -110,6 +110,7 @@ test-all: test interop
 	$(call suite,java: Spring$(comma) bad days,python3 bindings-java/it/spring/run.py --bad-days --boot 35 --clients none --nacos none)
 	$(call suite,java: Dubbo$(comma) bad days,python3 bindings-java/it/dubbo/run.py --bad-days --bed 33-tri --bed 33-dubbo --bed 27)
 	$(call suite,java: two web applications redeployed,python3 bindings-java/it/dubbo/run.py --redeploy 50)
+	$(call suite,go: dubbo-go,bindings-go/test.sh dubbo)
 	$(call suite,class editor: stress,$(CARGO) run --quiet --release -p trilane-classedit --example stress -- $$HOME/.m2)
 	$(call suite,rules: mutated texts,TRILANE_FUZZ=200000 $(CARGO) test --quiet --release -p trilane-lane --test fuzz)
 	$(call suite,rules: Istio's dialect beside a real istiod and Envoy,python3 tests/rules/istio/live.py --random 60)

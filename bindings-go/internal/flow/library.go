@@ -17,6 +17,7 @@ type Library struct {
 var (
 	NetHTTP = &Library{name: "net-http"}
 	GRPC    = &Library{name: "grpc"}
+	Dubbo   = &Library{name: "dubbo"}
 )
 
 // look is how old an answer may be: a switch acts within it.

@@ -214,3 +214,16 @@ func (e *Engine) Explain(uint64, string, uint64) string { return "{}" }
 
 // Live counts live handles; there are none.
 func (e *Engine) Live(uint32) int64 { return 0 }
+
+// Instance is a member of a published list.
+type Instance struct {
+	Address  string
+	Metadata [][2]string
+	Healthy  bool
+}
+
+// ListNew publishes nothing.
+func (e *Engine) ListNew([]string, []Instance) (uint64, error) { return 0, nil }
+
+// ListFree has nothing to free.
+func (e *Engine) ListFree(uint64) error { return nil }

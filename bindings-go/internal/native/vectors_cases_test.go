@@ -90,7 +90,7 @@ func (b *bench) metadata(c *vector) error {
 		return err
 	}
 	all := []listed{{Address: c.Address, Healthy: true, Metadata: c.Metadata}}
-	list, err := b.engine.listNew([]string{c.Name}, instances(all, false))
+	list, err := b.engine.ListNew([]string{c.Name}, instances(all, false))
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (b *bench) metadata(c *vector) error {
 	if c.Tag != nil && *c.Tag != "" {
 		err = first(err, same("routing its tag", "own[0]", decided(*c.Tag)))
 	}
-	return first(err, b.engine.listFree(list))
+	return first(err, b.engine.ListFree(list))
 }
 
 func (b *bench) route(c *vector) error {
@@ -125,17 +125,17 @@ func (b *bench) route(c *vector) error {
 		}
 		return b.routeIn(list, c)
 	}
-	list, err := b.engine.listNew(c.Names, instances(c.Instances, false))
+	list, err := b.engine.ListNew(c.Names, instances(c.Instances, false))
 	if err != nil {
 		return err
 	}
-	if err := first(b.routeIn(list, c), b.engine.listFree(list)); err != nil {
+	if err := first(b.routeIn(list, c), b.engine.ListFree(list)); err != nil {
 		return err
 	}
 	if list, err = b.publishBySteps(c.Names, c.Instances); err != nil {
 		return err
 	}
-	if err := first(b.routeIn(list, c), b.engine.listFree(list)); err != nil {
+	if err := first(b.routeIn(list, c), b.engine.ListFree(list)); err != nil {
 		return fmt.Errorf("after list_change and list_health: %w", err)
 	}
 	return nil
@@ -179,7 +179,7 @@ func (b *bench) pick(c *vector) error {
 	if err := b.start(c); err != nil {
 		return err
 	}
-	list, err := b.engine.listNew(c.Names, instances(c.Instances, false))
+	list, err := b.engine.ListNew(c.Names, instances(c.Instances, false))
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (b *bench) pick(c *vector) error {
 	return first(
 		same("case", *c.Case, word(decidedWords, answer.Case)),
 		same("index", *c.Index, answer.Index),
-		b.engine.listFree(list),
+		b.engine.ListFree(list),
 	)
 }
 
@@ -259,7 +259,7 @@ func (b *bench) known(c *vector) error {
 	var published []uint64
 	var failed error
 	for _, list := range c.Lists {
-		id, err := b.engine.listNew(list.Names, instances(list.Instances, false))
+		id, err := b.engine.ListNew(list.Names, instances(list.Instances, false))
 		if err != nil {
 			failed = first(failed, err)
 			continue
@@ -268,7 +268,7 @@ func (b *bench) known(c *vector) error {
 	}
 	err := first(failed, same("known("+*c.Authority+")", c.Known, b.engine.Known(*c.Authority)))
 	for _, id := range published {
-		err = first(err, b.engine.listFree(id))
+		err = first(err, b.engine.ListFree(id))
 	}
 	return err
 }

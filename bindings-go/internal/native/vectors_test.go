@@ -276,12 +276,12 @@ func instances(all []listed, allHealthy bool) []Instance {
 // bit to and fro.
 func (b *bench) publishBySteps(names []string, all []listed) (uint64, error) {
 	stranger := Instance{Address: "192.0.2.1:1", Healthy: true}
-	before, err := b.engine.listNew(names, []Instance{stranger})
+	before, err := b.engine.ListNew(names, []Instance{stranger})
 	if err != nil {
 		return 0, err
 	}
 	list, err := b.engine.listChange(before, []uint32{0}, instances(all, true))
-	if err := first(err, b.engine.listFree(before)); err != nil {
+	if err := first(err, b.engine.ListFree(before)); err != nil {
 		return 0, err
 	}
 	for i, one := range all {
