@@ -244,11 +244,11 @@ pub unsafe extern "C" fn trilane_call_stream(
 }
 
 fn on_stream(call: Option<&TrilaneCall>, act: impl FnOnce(&Arc<Stream>) -> TrilaneStatus) -> TrilaneStatus {
-    boundary(TrilaneStatus::Internal, || match call.map(|c| &c.kind) {
+    match call.map(|c| &c.kind) {
         Some(Under::Stream(stream)) => act(stream),
         Some(Under::Unary(_)) => TrilaneStatus::Gone,
         None => TrilaneStatus::NullArgument,
-    })
+    }
 }
 
 /// Sends a message, which is copied. `FULL`: it was not taken; a ROOM record comes when the stream takes messages
@@ -258,44 +258,51 @@ fn on_stream(call: Option<&TrilaneCall>, act: impl FnOnce(&Arc<Stream>) -> Trila
 /// `message` is NULL or valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn trilane_call_send(call: Option<&TrilaneCall>, message: TrilaneStr) -> TrilaneStatus {
-    // Inside the boundary.
-    on_stream(call, |stream| {
-        let cx = &mut Context::from_waker(Waker::noop());
-        if stream.call.poll_room(cx).is_pending() {
-            stream.want(|w| w.room = true);
-            return TrilaneStatus::Full;
-        }
-        // SAFETY: the caller's promise.
-        let message = unsafe { message.bytes().unwrap_or_default() };
-        stream.call.send_now(Bytes::copy_from_slice(message));
-        TrilaneStatus::Ok
+    boundary(TrilaneStatus::Internal, || {
+        on_stream(call, |stream| {
+            let cx = &mut Context::from_waker(Waker::noop());
+            if stream.call.poll_room(cx).is_pending() {
+                stream.want(|w| w.room = true);
+                return TrilaneStatus::Full;
+            }
+            // SAFETY: the caller's promise.
+            let message = unsafe { message.bytes().unwrap_or_default() };
+            stream.call.send_now(Bytes::copy_from_slice(message));
+            TrilaneStatus::Ok
+        })
     })
 }
 
 /// No more messages will be sent.
 #[unsafe(no_mangle)]
 pub extern "C" fn trilane_call_half_close(call: Option<&TrilaneCall>) -> TrilaneStatus {
-    on_stream(call, |stream| {
-        stream.call.half_close();
-        TrilaneStatus::Ok
+    boundary(TrilaneStatus::Internal, || {
+        on_stream(call, |stream| {
+            stream.call.half_close();
+            TrilaneStatus::Ok
+        })
     })
 }
 
 /// Asks for one message: a MESSAGE record comes, or END. Until then asking again has no effect.
 #[unsafe(no_mangle)]
 pub extern "C" fn trilane_call_receive(call: Option<&TrilaneCall>) -> TrilaneStatus {
-    on_stream(call, |stream| {
-        stream.want(|w| w.message = true);
-        TrilaneStatus::Ok
+    boundary(TrilaneStatus::Internal, || {
+        on_stream(call, |stream| {
+            stream.want(|w| w.message = true);
+            TrilaneStatus::Ok
+        })
     })
 }
 
 /// Asks for the response headers: a HEADERS record comes, empty if the call ends without.
 #[unsafe(no_mangle)]
 pub extern "C" fn trilane_call_headers(call: Option<&TrilaneCall>) -> TrilaneStatus {
-    on_stream(call, |stream| {
-        stream.want(|w| w.headers = true);
-        TrilaneStatus::Ok
+    boundary(TrilaneStatus::Internal, || {
+        on_stream(call, |stream| {
+            stream.want(|w| w.headers = true);
+            TrilaneStatus::Ok
+        })
     })
 }
 
