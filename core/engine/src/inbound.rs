@@ -1,6 +1,6 @@
 //! A request comes in: which tag is it to have? (design §6.4)
 //!
-//! carriers in their order → entry rules, where this service colours → the process's own tag, where that is
+//! where rules of another dialect say so, their label sources; else carriers in their order → entry rules, where this service colours → the process's own tag, where that is
 //! switched on → none. (The trace-id table will stand between the second and the third.)
 
 use crate::count::Counter;
@@ -10,7 +10,10 @@ use crate::settings::Settings;
 use std::sync::atomic::Ordering;
 use trilane_lane::Mode;
 use trilane_lane::carrier::{self, Form, Reading};
-use trilane_lane::entry::EntryPlan;
+use trilane_lane::entry::{EntryPlan, name_of, value_in};
+use trilane_lane::model::Field;
+use trilane_lane::model::decide::{Entropy, Facts};
+use trilane_lane::model::tags::{TagPlan, Tagged};
 use trilane_lane::tag::TagId;
 
 /// What kind of request it is: that says which carriers apply.
@@ -65,10 +68,21 @@ pub(crate) struct Plan {
     /// Carriers are believed where this answers something.
     trust: Option<EntryPlan>,
     trust_at: Vec<usize>,
+    /// Rules of another dialect that say where a tag comes from, and by their fields the position in `names`.
+    tags: Option<TagPlan>,
+    tags_at: Vec<usize>,
+}
+
+/// What the rules in force say about incoming requests.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Asks<'r> {
+    pub entry: Option<&'r EntryPlan>,
+    pub trust: Option<&'r EntryPlan>,
+    pub tags: Option<&'r TagPlan>,
 }
 
 impl Plan {
-    pub fn new(kind: Kind, settings: &Settings, entry: Option<&EntryPlan>, trust: Option<&EntryPlan>) -> Plan {
+    pub fn new(kind: Kind, settings: &Settings, asks: Asks) -> Plan {
         let fixed: &[(&str, Form)] = match kind {
             Kind::Http => &[(carrier::HEADER, Form::Plain), (carrier::BAGGAGE, Form::Baggage)],
             Kind::Dubbo => &[
@@ -86,7 +100,7 @@ impl Plan {
             names.push(name.to_ascii_lowercase());
             carriers.push(form);
         }
-        let entry = entry.filter(|_| kind != Kind::Message).cloned();
+        let entry = asks.entry.filter(|_| kind != Kind::Message).cloned();
         let mut position = |name: &String| {
             names.iter().position(|n| n == name).unwrap_or_else(|| {
                 names.push(name.clone());
@@ -94,9 +108,12 @@ impl Plan {
             })
         };
         let entry_at = entry.iter().flat_map(|e| e.names()).map(&mut position).collect();
-        let trust = trust.filter(|_| kind != Kind::Message).cloned();
+        let trust = asks.trust.filter(|_| kind != Kind::Message).cloned();
         let trust_at = trust.iter().flat_map(|t| t.names()).map(&mut position).collect();
-        Plan { names, carriers, entry, entry_at, trust, trust_at }
+        let tags = asks.tags.filter(|_| kind != Kind::Message).cloned();
+        let asked: Vec<String> = tags.iter().flat_map(|t| t.fields()).map(name_of).collect();
+        let tags_at = asked.iter().map(&mut position).collect();
+        Plan { names, carriers, entry, entry_at, trust, trust_at, tags, tags_at }
     }
 
     /// Whether the rules let this request set its own tag.
@@ -170,6 +187,9 @@ impl Engine {
         let carried = if believed { read_carriers(plan, values) } else { Carried { tag: None, flags: 0 } };
         let flags = carried.flags | if state.mode == Mode::Observe { OBSERVE } else { 0 };
         self.count_flags(flags);
+        if let Some(labelled) = self.labelled(plan, values, &carried, flags) {
+            return labelled;
+        }
         if let Some((at, start, len)) = carried.tag {
             let id = values[at].map_or(TagId::NONE, |v| self.tags.load().find(&v[start..start + len]));
             self.counts.add(Counter::Tagged);
@@ -198,6 +218,36 @@ impl Engine {
         pack(TagId::NONE, Source::None, flags | UNTAGGED)
     }
 
+    /// The tag that rules of another dialect find; `None` where there are none, or where they find nothing: then the
+    /// order of the native file holds.
+    fn labelled(&self, plan: &Plan, values: &[Option<&[u8]>], carried: &Carried, flags: u8) -> Option<u64> {
+        let rules = plan.tags.as_ref()?;
+        let bytes = |(at, start, len): (usize, usize, usize)| values[at].map(|v| &v[start..start + len]);
+        let own = carried.tag.and_then(bytes).and_then(|tag| str::from_utf8(tag).ok());
+        let facts = Passed { plan, values };
+        let mut chance = Entropy(self.chance());
+        let text = match rules.decide(&facts, own, &|_| None, &mut chance, &mut ()) {
+            Tagged { tag: Some(text), .. } => text,
+            // A rule says: no tag, whatever else the request holds.
+            Tagged { line: Some(_), .. } => return Some(pack(TagId::NONE, Source::None, flags)),
+            Tagged { .. } => return None,
+        };
+        let id = self.tags.load().find(text.as_bytes());
+        let source = if own == Some(text) { Source::Carried } else { Source::Entry };
+        self.counts.add(if own == Some(text) { Counter::Tagged } else { Counter::Coloured });
+        if id != TagId::UNKNOWN {
+            return Some(pack(id, source, flags));
+        }
+        // Nobody named it: it is carried on as the bytes where they were passed.
+        self.counts.add(Counter::Unknown);
+        let (at, start) = values.iter().enumerate().find_map(|(at, value)| {
+            let start = (text.as_ptr() as usize).checked_sub(value.as_ref()?.as_ptr() as usize)?;
+            (start + text.len() <= value.as_ref()?.len()).then_some((at, start))
+        })?;
+        let place = (at as u64) << 32 | (start as u64) << 40 | (text.len() as u64) << 56;
+        Some(pack(id, source, flags) | place)
+    }
+
     /// A number for what is decided by chance; no two calls get the same one.
     fn chance(&self) -> u64 {
         let mut n = self.chances.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
@@ -213,6 +263,19 @@ impl Engine {
         if flags & MALFORMED != 0 {
             self.counts.add(Counter::Malformed);
         }
+    }
+}
+
+/// The passed values, as the tag rules ask for them.
+struct Passed<'p> {
+    plan: &'p Plan,
+    values: &'p [Option<&'p [u8]>],
+}
+
+impl Facts for Passed<'_> {
+    fn value(&self, slot: usize, field: &Field) -> Option<&str> {
+        let bytes = (*self.values.get(*self.plan.tags_at.get(slot)?)?)?;
+        value_in(field, str::from_utf8(bytes).ok()?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The snapshot in force and what is derived from it; replaced whole.
 
-use crate::inbound::{Kind, Plan};
+use crate::inbound::{Asks, Kind, Plan};
 use crate::settings::Settings;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,8 +34,9 @@ impl State {
         let mode = snapshot.rules().mode.map_or(base, |mode| mode.min(base));
         let entry = service.as_ref().and_then(|(name, _)| snapshot.entry_of(name));
         let trust = snapshot.rules().trust.as_ref().map(EntryPlan::of_condition);
-        let plans =
-            [Kind::Http, Kind::Dubbo, Kind::Message].map(|kind| Plan::new(kind, settings, entry, trust.as_ref()));
+        let tags = snapshot.tag_plan();
+        let asks = Asks { entry, trust: trust.as_ref(), tags: tags.as_ref() };
+        let plans = [Kind::Http, Kind::Dubbo, Kind::Message].map(|kind| Plan::new(kind, settings, asks));
         State { snapshot, mode, service, plans, authorities: HashMap::default(), rules_file }
     }
 

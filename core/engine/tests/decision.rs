@@ -65,6 +65,51 @@ fn deciding_neither_allocates_nor_frees() {
     assert_eq!(counted, 0, "allocations or frees in 6,000 calls");
 }
 
+const ISTIO: &str = r#"
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: stock, namespace: default}
+spec:
+  hosts: [stock]
+  http:
+    - match: [{headers: {x-user: {exact: ann}}}, {headers: {x-user: {regex: "b.*"}}}]
+      route:
+        - {destination: {host: stock, subset: v2}, weight: 30}
+        - {destination: {host: stock, subset: v1}, weight: 70}
+    - route: [{destination: {host: stock, subset: v1}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: stock, namespace: default}
+spec:
+  host: stock
+  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
+"#;
+
+#[test]
+fn deciding_by_another_dialect_neither_allocates_nor_frees() {
+    let path = std::env::temp_dir().join(format!("trilane-decision-{}.yaml", std::process::id()));
+    std::fs::write(&path, ISTIO).unwrap();
+    let agent_option = format!("rules={},log=off", path.display());
+    let engine = Engine::start(Options { agent_option, explicit: true, binding: "test", ..Options::default() });
+    std::fs::remove_file(&path).unwrap();
+    let (one, two) = ([("version", "v1")], [("version", "v2")]);
+    let instances = [
+        Instance { address: "a:1", metadata: &one, healthy: true },
+        Instance { address: "b:1", metadata: &two, healthy: true },
+    ];
+    let list = engine.list_new(&["stock"], &instances);
+    let stamp = engine.list_stamp(list);
+    let all = |engine: &Engine| {
+        let index =
+            |user: &str, entropy| engine.route_with(list, TagId::NONE, entropy, stamp, &[Some(user.as_bytes())]);
+        assert_eq!((index("ann", 0) as u32, index("ann", u64::MAX) as u32), (1, 0));
+        assert_eq!((index("bob", 0) as u32, index("zoe", 0) as u32), (1, 0));
+    };
+    all(&engine);
+    assert_eq!(allocations(|| (0..1000).for_each(|_| all(&engine))), 0, "allocations or frees in 4,000 calls");
+}
+
 #[test]
 fn readers_see_whole_lists_while_writers_change_them() {
     let engine = engine();

@@ -53,3 +53,35 @@ fn istio_rules_decide_with_values_of_the_call() {
     let stamp = engine.list_stamp(list);
     assert_eq!(engine.route_with(list, TagId::NONE, 7, stamp, &[None]) >> 48 & 0xff, 3);
 }
+
+const LABEL: &str = r#"
+apiVersion: istio.alibabacloud.com/v1
+kind: TrafficLabel
+metadata: {name: all, namespace: istio-system}
+spec:
+  rules:
+    - labels:
+        - name: userlabel
+          valueFrom: ["$getInboundRequestHeader(x-lane)"]
+"#;
+
+#[test]
+fn a_traffic_label_says_where_the_tag_comes_from() {
+    let path = std::env::temp_dir().join(format!("trilane-label-{}.yaml", std::process::id()));
+    std::fs::write(&path, LABEL).unwrap();
+    let agent_option = format!("rules={},log=off,alicloud.service.tag=gray", path.display());
+    let engine = Engine::start(Options { agent_option, explicit: true, binding: "test", ..Options::default() });
+    std::fs::remove_file(&path).unwrap();
+    let (snapshot, names) = engine.inbound_names(trilane_engine::Kind::Http);
+    let at = names.iter().position(|n| n == "x-lane").expect("the label's header is asked for");
+    let ask = |value: &'static [u8]| {
+        let mut values = vec![None; names.len()];
+        values[at] = Some(value);
+        engine.inbound(trilane_engine::Kind::Http, snapshot, &values)
+    };
+    assert_eq!(engine.tag_name(TagId(ask(b"gray") as u16)).as_deref(), Some("gray"));
+    // A tag that nobody named is carried on as the bytes where they stand.
+    let word = ask(b"blue");
+    assert_eq!((TagId(word as u16), (word >> 32) as u8 as usize, word >> 56), (TagId::UNKNOWN, at, 4));
+    assert_eq!(TagId(ask(b"no tag") as u16), TagId::NONE);
+}

@@ -3,6 +3,7 @@
 use super::{Rules, Service, Target};
 use crate::entry::EntryPlan;
 use crate::model::chain::Chain;
+use crate::model::tags::TagPlan;
 use crate::model::{Caller, Model};
 use crate::tag::{TagId, Tags};
 use std::collections::HashMap;
@@ -113,6 +114,12 @@ impl Snapshot {
             tags.intern(&tag);
         }
         Snapshot { model: Some((model, caller)), metadata, ..Snapshot::compile(Rules::default(), number, tags) }
+    }
+
+    /// Where rules of another dialect say that a tag comes from, compiled for this process.
+    pub fn tag_plan(&self) -> Option<TagPlan> {
+        let (model, caller) = self.model.as_ref().filter(|(model, _)| !model.tags.is_empty())?;
+        Some(TagPlan::new(model, caller))
     }
 
     /// Rules of another dialect.
