@@ -1,7 +1,8 @@
 //! A request comes in: which tag is it to have? (design §6.4)
 //!
-//! where rules of another dialect say so, their label sources; else carriers in their order → entry rules, where this service colours → the process's own tag, where that is
-//! switched on → none. (The trace-id table will stand between the second and the third.)
+//! where rules of another dialect say so, their label sources; else carriers in their order → entry rules, where this
+//! service colours → the process's own tag, where that is switched on → none. (The trace-id table will stand between
+//! the second and the third.)
 
 use crate::count::Counter;
 use crate::engine::Engine;
