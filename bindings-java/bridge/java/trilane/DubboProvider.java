@@ -2,6 +2,7 @@ package java.trilane;
 
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
+import java.net.InetSocketAddress;
 import java.util.Map;
 
 /** Hooks of {@code ContextFilter}, the head of every provider's chain: a call comes in. */
@@ -52,9 +53,9 @@ public final class DubboProvider {
                     Class<?> context = Class.forName("org.apache.dubbo.rpc.RpcContext", false, type.getClassLoader());
                     MethodHandles.Lookup lookup = MethodHandles.publicLookup();
                     return MethodHandles.filterReturnValue(lookup.unreflect(context.getMethod("getContext")),
-                            lookup.unreflect(context.getMethod("getRemoteHost")));
+                            lookup.unreflect(context.getMethod("getRemoteAddress")));
                 } catch (ReflectiveOperationException notThere) {
-                    return MethodHandles.constant(String.class, null);
+                    return MethodHandles.constant(InetSocketAddress.class, null);
                 }
             }
         };
@@ -62,7 +63,12 @@ public final class DubboProvider {
         @Override
         String peer(Object attachments) throws Throwable {
             Object invocation = Trilane.holder().owner();
-            return invocation == null ? null : (String) remote.get(invocation.getClass()).invokeExact();
+            if (invocation == null) {
+                return null;
+            }
+            // Not getRemoteHost: that gives another address of this machine for its loopback.
+            InetSocketAddress from = (InetSocketAddress) remote.get(invocation.getClass()).invokeExact();
+            return from == null || from.getAddress() == null ? null : from.getAddress().getHostAddress();
         }
     }
 }
