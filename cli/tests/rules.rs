@@ -180,3 +180,33 @@ fn check_speaks_json_for_machines() {
     assert_eq!((&told["severity"], &told["line"], &told["column"]), (&"error".into(), &2.into(), &1.into()));
     assert!(told["expected"].as_str().unwrap().contains("did you mean `lanes`?"));
 }
+
+#[test]
+fn convert_prints_a_native_file_and_tells_what_is_lost() {
+    let folder = tempfile();
+    let file = folder.join("lanes.json");
+    std::fs::write(
+        &file,
+        r#"[{"id": "1", "lanes": [{"code": "beta"}], "rules": [{"id": "1", "laneCode": "beta", "host": "x", "conditions": []}]}]"#,
+    )
+    .unwrap();
+    let run = |from: &str| {
+        let out =
+            Command::new(env!("CARGO_BIN_EXE_trilane")).args(["convert", "--from", from]).arg(&file).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (out.status.code(), text(out.stdout), text(out.stderr))
+    };
+    let (code, out, told) = run("joylive");
+    assert_eq!(code, Some(1), "{told}");
+    assert!(out.starts_with("apiVersion: trilane/v1\nlanes:\n  - {tag: \"beta\"}\n"), "{out}");
+    assert!(told.contains("not converted: line 1: a native rule does not ask for host"), "{told}");
+    assert_eq!(run("istio").0, Some(1));
+    assert_eq!(run("nothing").0, Some(2));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+fn tempfile() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("trilane-convert-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}

@@ -232,7 +232,7 @@ impl<'r, 'a> Making<'r, 'a> {
     ) -> Vec<Destination> {
         let mut made: Vec<Destination> = Vec::with_capacity(targets.len());
         for target in targets {
-            let name = self.title(target.place, namespace);
+            let name = self.title(target.place, namespace, tag);
             let select = self.select(target.place, namespace, tag);
             let mut destination = Destination::new(&name, select, target.weight, target.at.line());
             destination.policy = self.policy(target.place, tag, policy);
@@ -246,7 +246,7 @@ impl<'r, 'a> Making<'r, 'a> {
                 let known = targets.iter().position(|t| same_place(t.place, place, namespace));
                 let to = known.unwrap_or_else(|| {
                     let select = self.select(place, namespace, tag);
-                    let mut destination = Destination::new(&self.title(place, namespace), select, 0, value.line());
+                    let mut destination = Destination::new(&self.title(place, namespace, tag), select, 0, value.line());
                     destination.policy = self.policy(place, tag, policy);
                     made.push(destination);
                     made.len() - 1
@@ -259,8 +259,11 @@ impl<'r, 'a> Making<'r, 'a> {
         made
     }
 
-    fn title(&self, place: Place<'a>, namespace: &str) -> String {
+    fn title(&self, place: Place<'a>, namespace: &str, tag: Option<&str>) -> String {
         match (self.is_mine(place.host, namespace), place.subset) {
+            (true, subset) if subset.starts_with('$') && tag.is_some() => {
+                format!("{} ({subset})", tag.unwrap_or(""))
+            }
             (true, "") => "every instance".into(),
             (true, subset) => subset.into(),
             (false, "") => format!("host {}", place.host),
