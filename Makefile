@@ -57,7 +57,7 @@ java-tests: build
 	$(call suite,java agent,$(CARGO) test --quiet -p trilane-agent --features jvm)
 	$(call suite,java agent and class editor: a part on JDK 11 and 21,jdks=$$(python3 tests/tools/jdks.py 11 21); \
 		export TRILANE_TEST_JDKS=$$jdks; $(CARGO) test --quiet -p trilane-agent --features jvm --test thin \
-		&& $(CARGO) test --quiet -p trilane-classedit --test stress)
+		&& $(CARGO) test --quiet -p trilane-classedit --test stress -- edited_classes)
 	$(call suite,java: Spring Boot and HTTP clients,python3 bindings-java/it/spring/run.py --boot 35 --jdk 17 --clients new --nacos none)
 	$(call suite,java: Dubbo,python3 bindings-java/it/dubbo/run.py --bed 33-tri)
 
