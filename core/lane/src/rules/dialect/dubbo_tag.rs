@@ -175,7 +175,7 @@ impl Build<'_> {
         if !tag.alone {
             destinations.push(Destination::new("registered", own, 0, tag.line));
         }
-        self.route(&tag.name, when, destinations)
+        self.route(&format!("{}, forced by the request", tag.name), when, destinations)
     }
 
     fn unforced_route(&self, when: Condition, tag: &Named, own: Selector) -> Route {
@@ -227,10 +227,11 @@ impl Build<'_> {
     /// Requests of a tag that the rule does not name: the instances registered with it.
     fn registered(&self, routes: &mut Vec<Route>, when: Condition, own: Selector) {
         let mine = || vec![Destination::new("registered", own.clone(), 1, self.line)];
-        routes.push(self.route("", Condition::All(vec![when.clone(), self.forced()]), mine()));
+        let forced = Condition::All(vec![when.clone(), self.forced()]);
+        routes.push(self.route("a tag that is not named, forced by the request", forced, mine()));
         // dubbo-go's `force` holds for every tag.
         let stays = self.force && self.flavor == Flavor::Go;
-        routes.push(self.or_baseline("", when, mine(), stays, None));
+        routes.push(self.or_baseline("a tag that is not named", when, mine(), stays, None));
     }
 
     /// The instances of a tag; dubbo-go gives a tag without any to those that are registered with it.
