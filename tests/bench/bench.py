@@ -17,7 +17,7 @@ from importlib import import_module
 
 from suites import figures, machine
 
-SUITES = ["hello", "route", "crossing", "dubbo-router", "dubbo-call", "shop-start", "shop-request", "footprint"]
+SUITES = ["hello", "route", "crossing", "dubbo-router", "dubbo-rules", "dubbo-call", "shop-start", "shop-request", "footprint"]
 INSIDE = "--inside"
 
 

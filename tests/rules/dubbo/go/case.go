@@ -141,7 +141,8 @@ func (c *routed) drawn() bool {
 	return c.asked.Dialect == "dubbo-condition" && strings.Contains(c.asked.Rules, "to:")
 }
 
-func (c *routed) once() []string {
+// invocation is the call as dubbo-go's client has it before it is routed.
+func (c *routed) invocation() *invocation.RPCInvocation {
 	attachments := map[string]any{}
 	for name, value := range c.asked.Request.Attachments {
 		attachments[name] = fmt.Sprint(value)
@@ -153,8 +154,11 @@ func (c *routed) once() []string {
 	if method == "" {
 		method = "call"
 	}
-	call := invocation.NewRPCInvocation(method, c.asked.Request.Args, attachments)
-	left := c.router.Route(c.invokers, c.consumer, call)
+	return invocation.NewRPCInvocation(method, c.asked.Request.Args, attachments)
+}
+
+func (c *routed) once() []string {
+	left := c.router.Route(c.invokers, c.consumer, c.invocation())
 	return c.inOrder(func(id string) bool {
 		for _, invoker := range left {
 			if invoker == c.invokers[c.at(id)] {

@@ -27,8 +27,20 @@ type outcome struct {
 	Count int      `json:"count"`
 }
 
+// Arguments: how many calls to make where the first calls differ; or `time`, windows and milliseconds of warming up
+// for each case, to measure what routing costs.
 func main() {
 	draws := 2000
+	if len(os.Args) == 4 && os.Args[1] == "time" {
+		answers := os.Stdout
+		os.Stdout = os.Stderr
+		quiet()
+		if err := timer(answers, os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "oracle:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) > 1 {
 		asked, err := strconv.Atoi(os.Args[1])
 		if err != nil {
