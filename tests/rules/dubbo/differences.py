@@ -205,6 +205,18 @@ def mesh_weight_zero(case):
                 r["weight"] = max(r.get("weight", 1), 1) * 100_000
 
 
+@difference("mesh-no-subset", "java", "mesh")
+def mesh_no_subset(case):
+    """A destination without `subset` has no instances."""
+    open_ones = [route["destination"] for detail in details(case) for route in detail["route"]]
+    for destination in open_ones:
+        if "subset" not in destination:
+            destination["subset"] = "every-instance"
+        open_ones += [destination["fallback"]["destination"]] if "destination" in destination.get("fallback", {}) else []
+    if any(destination["subset"] == "every-instance" for destination in open_ones):
+        case["spec"]["subsets"].append({"name": "every-instance", "labels": {}})
+
+
 @difference("mesh-headers", "java", "mesh")
 def mesh_headers(case):
     """`headers` of a match are not asked."""

@@ -328,7 +328,10 @@ impl<'p, F: Facts + ?Sized, C: Choose, W: Watch> Walk<'p, '_, F, C, W> {
         if found.is_some() || route.if_nothing != IfNothing::OtherThenKeep {
             return found;
         }
-        let (behind, all) = (drawn.map_or(0, |n| n + 1), route.destinations.len());
+        // Destinations that are fallbacks alone stand behind the others.
+        let fallbacks = route.destinations.iter().flat_map(|d| d.fallback).flatten().min();
+        let all = fallbacks.map_or(route.destinations.len(), usize::from);
+        let behind = drawn.map_or(0, |n| n + 1).min(all);
         (behind..all).chain(0..behind).find_map(|n| self.follow(route, compiled, n, set, true))
     }
 

@@ -174,7 +174,7 @@ pub enum IfNothing {
     /// The next route of the stage that holds.
     Next,
     /// The next other destination, then the ones before it, that has something usable (weight or not); else the set
-    /// stays as it was before this stage.
+    /// stays as it was before this stage. Destinations that only a fallback reaches are none: they stand last.
     OtherThenKeep,
     /// The set is what the list has, and no further stage is asked.
     Reset,
