@@ -102,12 +102,12 @@ async fn start(socket: std::net::TcpStream, address: SocketAddr, open: Open, sto
         let peer = Peer { address, certificates: Arc::new([]) };
         return serve(socket, hosted.clone(), peer, stop).await;
     };
-    let shaken = tokio::time::timeout(hosted.limits.handshake_timeout, tls.get().accept(socket)).await;
+    let shaken = Box::pin(tokio::time::timeout(hosted.limits.handshake_timeout, tls.get().accept(socket))).await;
     match shaken {
         Ok(Ok(stream)) if is_h2(stream.get_ref().1.alpn_protocol()) => {
             let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
             let peer = Peer { address, certificates: shown.iter().map(|c| c.to_vec()).collect() };
-            serve(stream, hosted.clone(), peer, stop).await;
+            Box::pin(serve(stream, hosted.clone(), peer, stop)).await;
         }
         _ => drop(hosted.stats.broken.fetch_add(1, Ordering::Relaxed)),
     }
@@ -118,17 +118,8 @@ pub(crate) async fn serve<T>(io: T, hosted: Arc<Hosted>, peer: Peer, mut stop: w
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let limits = hosted.limits.clone();
-    let handshake = http2::server(&limits).handshake::<T, Piece>(io);
-    let Ok(Ok(mut h2)) = tokio::time::timeout(limits.handshake_timeout, handshake).await else {
-        hosted.stats.broken.fetch_add(1, Ordering::Relaxed);
-        return;
-    };
-    let keepalive = h2.ping_pong().map(|p| Keepalive::new(p, limits.keepalive_time, limits.keepalive_timeout, None));
-    let age = (!limits.max_connection_age.is_zero()).then(|| Box::pin(tokio::time::sleep(limits.max_connection_age)));
-    let shared = Arc::new(Shared { hosted, peer, gathered: AtomicUsize::new(0) });
-    let mut connection =
-        Connection { h2, calls: FuturesUnordered::new(), opened: Vec::new(), shared, keepalive, age, told: Stop::Run };
+    // In a box, and made elsewhere: what is moved about inside a future takes room in it for good.
+    let Some(mut connection) = Box::pin(shake(io, hosted, peer)).await else { return };
     let mut stopping = Box::pin(async move {
         let drain = stop.wait_for(|s| *s != Stop::Run).await.map_or(Stop::Abort, |s| *s);
         (drain, stop)
@@ -149,6 +140,24 @@ where
         connection.poll(cx)
     })
     .await;
+}
+
+/// The handshake, and what belongs to a connection.
+async fn shake<T>(io: T, hosted: Arc<Hosted>, peer: Peer) -> Option<Box<Connection<T>>>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let limits = &hosted.limits;
+    let handshake = http2::server(limits).handshake::<T, Piece>(io);
+    let Ok(Ok(mut h2)) = tokio::time::timeout(limits.handshake_timeout, handshake).await else {
+        hosted.stats.broken.fetch_add(1, Ordering::Relaxed);
+        return None;
+    };
+    let keepalive = h2.ping_pong().map(|p| Keepalive::new(p, limits.keepalive_time, limits.keepalive_timeout, None));
+    let age = (!limits.max_connection_age.is_zero()).then(|| Box::pin(tokio::time::sleep(limits.max_connection_age)));
+    let shared = Arc::new(Shared { hosted, peer, gathered: AtomicUsize::new(0) });
+    let (calls, opened) = (FuturesUnordered::new(), Vec::new());
+    Some(Box::new(Connection { h2, calls, opened, shared, keepalive, age, told: Stop::Run }))
 }
 
 /// A call that did not end at its first look.
