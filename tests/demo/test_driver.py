@@ -60,6 +60,14 @@ class Judge(unittest.TestCase):
         self.assertFalse(ANSWER.match("shop(base)>pricing(base)>order(gray)>"))
 
 
+class Words(unittest.TestCase):
+    def test_a_user_in_a_line_of_ours_is_found(self):
+        users = [lanes.user_name(n) for n in range(20)]
+        good = ["trilane: info TRL-001 about=\"start\" tag=gray", "shop answered user-0003", "trilane: user-00030"]
+        self.assertEqual(judge.told(good, users), [])
+        self.assertEqual(judge.told(["trilane: warn TRL-301 key=user-0003 found nothing"], users)[0][-19:], "user-0003 found nothing"[-19:])
+
+
 class Shares(unittest.TestCase):
     def test_hash_against_published_vectors(self):
         # Printed by the xxhash package of PyPI, 4.1.0.

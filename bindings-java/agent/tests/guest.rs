@@ -2,9 +2,11 @@
 
 mod support;
 
-use std::process::Command;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
 
-use support::{Jdk, Program, agentpath, eventually, fresh_dir, java, jdks};
+use support::{Jdk, Program, agentpath, eventually, fresh_dir, java, jdks, jdks_with_server};
 
 fn newest() -> Option<Jdk> {
     jdks().pop()
@@ -45,18 +47,62 @@ fn beside_another_routing_agent_observe_is_the_default() {
 }
 
 #[test]
-fn the_tools_of_the_jdk_say_the_same_with_the_library_in_their_environment() {
-    let Some(jdk) = newest() else { return };
-    for (tool, argument) in [("javac", "-version"), ("keytool", "-help"), ("jcmd", "-h"), ("jar", "--version")] {
-        if !jdk.has(tool) {
-            println!("skipped: {jdk:?} has no {tool}");
-            continue;
-        }
-        let run = |options: &str| {
-            let output = Command::new(jdk.tool(tool)).arg(argument).env("JAVA_TOOL_OPTIONS", options).output();
-            let output = output.expect("it starts");
-            (output.status.code(), output.stdout, String::from_utf8_lossy(&output.stderr).contains("trilane: "))
+fn switched_off_in_the_file_calls_leave_byte_for_byte_as_without_the_library() {
+    let Some(jdk) = jdks_with_server().pop() else { return };
+    let rules = fresh_dir("off").join("lanes.yaml");
+    let write = |mode: &str| {
+        let next = rules.with_extension("next");
+        std::fs::write(&next, format!("apiVersion: trilane/v1\nmode: {mode}\n")).expect("writable");
+        std::fs::rename(&next, &rules).expect("writable");
+    };
+    for kind in ["connection", "client"] {
+        write("on");
+        let server = Heads::listen();
+        let head = |program: &Program| {
+            let headers = [("x-mse-tag", "gray"), ("x-a", "1"), ("baggage", "user=7")];
+            assert!(program.get("/path?q=1", &headers).ends_with(">raw"), "{kind}");
+            server.heads.recv().expect("a request came")
         };
-        assert_eq!(run("-Dbare=1"), run(&agentpath("")), "{tool}");
+        let unloaded = Program::start(&jdk, &[], &["Gate", "A", kind, &server.url]);
+        let plain = head(&unloaded);
+        let option = agentpath(&format!("trilane.rules={}", rules.display()));
+        let loaded = Program::start(&jdk, &[&option], &["Gate", "A", kind, &server.url]);
+        assert!(head(&loaded).contains("x-mse-tag: gray"), "{kind}: on, the tag is carried");
+        write("off");
+        eventually("the calls are those of an unloaded process", || head(&loaded) == plain);
+        assert_eq!(head(&loaded), plain, "{kind}: and stay so");
+    }
+}
+
+/// A server that hands over the head of every request.
+struct Heads {
+    url: String,
+    heads: Receiver<String>,
+}
+
+impl Heads {
+    fn listen() -> Heads {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let (sender, heads) = channel();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                let sender = sender.clone();
+                std::thread::spawn(move || {
+                    let (mut bytes, mut byte) = (Vec::new(), [0]);
+                    while stream.read(&mut byte).is_ok_and(|n| n == 1) {
+                        bytes.push(byte[0]);
+                        if bytes.ends_with(b"\r\n\r\n") {
+                            let head = String::from_utf8_lossy(&std::mem::take(&mut bytes)).into_owned();
+                            let answer = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nraw");
+                            if sender.send(head).is_err() || answer.is_err() {
+                                return;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        Heads { url, heads }
     }
 }

@@ -1,5 +1,6 @@
 """Says of every answer whether it was what the rules ask for."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -117,6 +118,13 @@ def mixture(records, gray):
         else:
             verdict.leaks += "gray" in copies
     return verdict
+
+
+def told(lines, users):
+    """Lines of the library's that hold a user's id: none may."""
+    names = set(users)
+    ours = (line for line in lines if "trilane" in line or "TRL-" in line)
+    return [line for line in ours if names.intersection(re.findall(r"[\w.-]+", line))]
 
 
 def flips(records):

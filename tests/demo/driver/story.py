@@ -90,6 +90,9 @@ class Story:
             self.check(self.flips == 0, f"{self.flips} answers flipped back to the baseline")
             self.check(not services.dead(), f"ended by themselves: {services.dead()}")
             self.show_complaints(services)
+            for name, process in services.processes.items():
+                told = judge.told(process.said(""), self.users)
+                self.check(not told, f"{name}: the library told a user's id: {told[:1]}")
         finally:
             services.stop()
 
