@@ -65,7 +65,8 @@ class Words(unittest.TestCase):
         users = [lanes.user_name(n) for n in range(20)]
         good = ["trilane: info TRL-001 about=\"start\" tag=gray", "shop answered user-0003", "trilane: user-00030"]
         self.assertEqual(judge.told(good, users), [])
-        self.assertEqual(judge.told(["trilane: warn TRL-301 key=user-0003 found nothing"], users)[0][-19:], "user-0003 found nothing"[-19:])
+        bad = "trilane: warn TRL-301 key=user-0003 found nothing"
+        self.assertEqual(judge.told([bad], users), [bad])
 
 
 class Shares(unittest.TestCase):
