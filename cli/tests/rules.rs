@@ -125,14 +125,14 @@ fn the_examples_of_the_page_hold() {
 #[test]
 fn a_broken_line_is_answered_and_ends_nothing() {
     let answers = batch(
-        "{\"id\": 1, \"instances\": 5}\nnonsense\n\n{\"id\": \"x\", \"dialect\": \"no\", \"rules\": \"a: 1\"}\n{}\n",
+        "{\"id\": 1, \"instances\": 5}\nnonsense\n\n{\"id\": \"x\", \"dialect\": \"no\", \"rules\": \"a: 1\"}\n{\"dialect\": \"no\"}\n{}\n",
     );
-    assert_eq!(answers.len(), 4);
+    assert_eq!(answers.len(), 5);
     assert_eq!(answers[0]["id"], 1);
-    for (n, part) in ["cannot be read", "cannot be read", "`no` is no dialect"].iter().enumerate() {
+    for (n, part) in ["cannot be read", "cannot be read", "`no` is no dialect", "`no` is no dialect"].iter().enumerate() {
         assert!(answers[n]["error"].as_str().unwrap().contains(part), "{}", answers[n]);
     }
-    assert!(answers[3]["error"].is_null());
+    assert!(answers[4]["error"].is_null());
 }
 
 fn trilane(arguments: &[&str]) -> (Option<i32>, String) {

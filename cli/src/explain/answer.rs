@@ -46,14 +46,15 @@ pub struct Answer {
 pub fn answer(name: &str, case: &mut Case, entropy: u64) -> Result<Answer, String> {
     case.request.prepare();
     let problems = |all: Vec<Problem>| all.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n");
+    let named = case.dialect.as_deref().map(|name| Dialect::parse(name).ok_or_else(|| no_dialect(name))).transpose()?;
     if case.rules.trim().is_empty() {
         return native(case, Rules::default(), entropy);
     }
-    let dialect = match &case.dialect {
-        Some(name) => Dialect::parse(name).ok_or_else(|| format!("`{name}` is no dialect; {}", known()))?,
+    let dialect = match named {
+        Some(dialect) => dialect,
         None => {
             let documents = rules::tree::read(name, &case.rules).map_err(|p| p.to_string())?;
-            dialect::detect(&documents).ok_or_else(|| format!("nothing tells the dialect of the rules; {}", known()))?
+            dialect::detect(&documents).ok_or_else(|| format!("nothing tells the dialect of the rules; expected one of {}", known()))?
         }
     };
     if dialect == Dialect::Native {
@@ -65,6 +66,10 @@ pub fn answer(name: &str, case: &mut Case, entropy: u64) -> Result<Answer, Strin
     let context = Context { settings: &settings, service: &service };
     let lowered = dialect::read(dialect, name, &case.rules, &context).map_err(problems)?;
     Ok(modelled(case, lowered, entropy))
+}
+
+fn no_dialect(name: &str) -> String {
+    format!("`{name}` is no dialect; expected one of {}", known())
 }
 
 fn known() -> String {

@@ -2,7 +2,7 @@
 //!
 //! No path, no port, no thread: it is there on a read-only root and in any mount namespace, goes away with the
 //! process, and the kernel lets in who may look at the process's descriptors (its own user, and root). Why this and
-//! not a socket: `docs/decisions/0004-status-page.md`.
+//! not a socket: `docs/decisions/0005-status-page.md`.
 //!
 //! | bytes | what | written by |
 //! |---|---|---|
