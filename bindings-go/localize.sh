@@ -15,7 +15,9 @@ nm -g --defined-only "$in" 2>/dev/null | awk '$3 ~ /^trilane_/ { print $3 }' | s
 # Only what the exports reach is taken out of the archive: the rest of the standard library stays behind.
 sed 's/^/--undefined=/' "$dir/names" >"$dir/roots"
 ld -r --gc-sections @"$dir/roots" -o "$dir/one.o" "$in"
-objcopy --wildcard --keep-global-symbol='trilane_*' --strip-debug "$dir/one.o" "$dir/trilane.o"
+# The bitcode that some members bring (compiler_builtins) is several pieces in one section now: no reader takes it.
+objcopy --wildcard --keep-global-symbol='trilane_*' --strip-debug --remove-section=.llvmbc --remove-section=.llvmcmd \
+    "$dir/one.o" "$dir/trilane.o"
 rm -f "$dir/libtrilane.a"
 ar crsD "$dir/libtrilane.a" "$dir/trilane.o"
 foreign=$(nm -g --defined-only "$dir/libtrilane.a" 2>/dev/null | awk 'NF == 3 && $3 !~ /^trilane_/ { print $3 }')
