@@ -129,7 +129,8 @@ fn a_broken_line_is_answered_and_ends_nothing() {
     );
     assert_eq!(answers.len(), 5);
     assert_eq!(answers[0]["id"], 1);
-    for (n, part) in ["cannot be read", "cannot be read", "`no` is no dialect", "`no` is no dialect"].iter().enumerate() {
+    for (n, part) in ["cannot be read", "cannot be read", "`no` is no dialect", "`no` is no dialect"].iter().enumerate()
+    {
         assert!(answers[n]["error"].as_str().unwrap().contains(part), "{}", answers[n]);
     }
     assert!(answers[4]["error"].is_null());

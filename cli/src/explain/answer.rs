@@ -54,7 +54,8 @@ pub fn answer(name: &str, case: &mut Case, entropy: u64) -> Result<Answer, Strin
         Some(dialect) => dialect,
         None => {
             let documents = rules::tree::read(name, &case.rules).map_err(|p| p.to_string())?;
-            dialect::detect(&documents).ok_or_else(|| format!("nothing tells the dialect of the rules; expected one of {}", known()))?
+            dialect::detect(&documents)
+                .ok_or_else(|| format!("nothing tells the dialect of the rules; expected one of {}", known()))?
         }
     };
     if dialect == Dialect::Native {
