@@ -15,6 +15,7 @@ mod hooks;
 mod jni;
 mod jvmti;
 mod natives;
+mod pages;
 mod settings;
 mod start;
 mod table;

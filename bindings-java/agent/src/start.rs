@@ -14,6 +14,7 @@ use crate::boundary::{boundary, quiet_panics};
 use crate::bridge;
 use crate::jni::{self, Env, call};
 use crate::jvmti::{Event, Jvmti, JvmtiError};
+use crate::pages;
 use crate::settings::{self, Way};
 use crate::table::{Complaint, Table};
 use crate::transform::class_file_load_hook;
@@ -140,6 +141,9 @@ fn bring_up(env: Env, way: Way, early: bool) {
     refresh(env, engine, early);
     engine.report_hooks(Box::new(|| Table::global().report().into_iter().chain(unsupported::report()).collect()));
     engine.start_line(&Table::global().summary());
+    if early {
+        pages::let_go();
+    }
 }
 
 /// Runs on `trilane-ctl` after every new snapshot.
