@@ -33,7 +33,8 @@ pub struct Options {
 /// Who asks whom for what.
 #[derive(clap::Args, Clone)]
 pub struct Scene {
-    /// Dialect of the rules, where the text does not tell: native, asm, istio, dubbo-tag, dubbo-condition, dubbo-mesh
+    /// Dialect of the rules, where the text does not tell: native, asm, istio, dubbo-tag, dubbo-condition, dubbo-mesh,
+    /// dubbo-affinity, joylive, polaris, opensergo
     #[arg(long)]
     pub dialect: Option<String>,
     /// Name of the called service
