@@ -166,9 +166,11 @@ impl Engine {
 }
 
 /// Whether an even pick among all healthy instances, which is what the framework chooses from, leaves the subset.
+/// It takes the low half of the chance: the pick inside the subset went by the high bits.
 fn differs(list: &List, decision: &Decision, chance: u64) -> bool {
     let everyone = list.usable(EVERYONE).map_or(&[][..], |everyone| everyone);
-    let Some(picked) = everyone.get((chance % everyone.len().max(1) as u64) as usize) else { return false };
+    let at = ((chance & 0xffff_ffff) * everyone.len() as u64) >> 32;
+    let Some(picked) = everyone.get(at as usize) else { return false };
     match decision.subset {
         None => true,
         Some(EVERYONE) => false,
