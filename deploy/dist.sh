@@ -37,8 +37,13 @@ for arch in "$@"; do
     objcopy=objcopy; [ "$arch" = "$(uname -m)" ] || objcopy="python3 -m ziglang objcopy"
     $objcopy --strip-unneeded "$target/$gnu/release/libtrilane.so" "dist/$name/libtrilane.so" 2>/dev/null ||
         cp "$target/$gnu/release/libtrilane.so" "dist/$name/libtrilane.so"
-    cargo zigbuild --quiet --release -p trilane-ffi --target "$gnu.2.17"
-    cp "$target/$gnu/release/libtrilane.a" "dist/$name/libtrilane.a"
+    # The archive is made alone (with other crate types it holds bitcode only); nothing is linked, so no libc is chosen.
+    cargo rustc --quiet --release -p trilane-ffi --target "$gnu" --crate-type staticlib
+    if [ "$arch" = "$(uname -m)" ]; then
+        bindings-go/localize.sh "$target/$gnu/release/libtrilane.a" "dist/$name/libtrilane.a"
+    else
+        cp "$target/$gnu/release/libtrilane.a" "dist/$name/libtrilane.a"
+    fi
     cargo zigbuild --quiet --release -p trilane-cli --target "$musl"
     cp "$target/$musl/release/trilane" "dist/$name/trilane"
     cp include/trilane.h LICENSE NOTICE "dist/$name/"

@@ -168,7 +168,7 @@ func TestAnUntaggedRequestIsToldWithItsCaller(t *testing.T) {
 	for range 3 {
 		enter(t, "192.0.2.77:1", "")
 	}
-	if said := logged(t); strings.Count(said, "TRL-320 an untagged request from 192.0.2.77 ") != 1 {
+	if said := logged(t); strings.Count(said, "an untagged request from 192.0.2.77 ") != 1 {
 		t.Errorf("the log says\n%s", said)
 	}
 }
