@@ -218,64 +218,6 @@ void trilane_call_cancel(const struct trilane_call *call);
  */
 void trilane_call_free(struct trilane_call *call);
 
-/*
- Starts a unary call with this message, which is copied. One record comes: END with the reply as data.
-
- # Safety
- `request`, its texts and `message` are NULL or valid; `call_out` and `error_out` are NULL or may be written.
- */
-trilane_status trilane_call_unary(const struct trilane_channel *channel,
-                                  const struct trilane_request *request,
-                                  trilane_str message,
-                                  struct trilane_call **call_out,
-                                  trilane_error **error_out);
-
-/*
- Starts a call whose messages come and go one by one.
-
- # Safety
- As for `trilane_call_unary`.
- */
-trilane_status trilane_call_stream(const struct trilane_channel *channel,
-                                   const struct trilane_request *request,
-                                   struct trilane_call **call_out,
-                                   trilane_error **error_out);
-
-/*
- Sends a message, which is copied. `FULL`: it was not taken; a ROOM record comes when the stream takes messages
- again. Once the call has ended, messages go nowhere.
-
- # Safety
- `message` is NULL or valid.
- */
-trilane_status trilane_call_send(const struct trilane_call *call,
-                                 trilane_str message);
-
-/*
- No more messages will be sent.
- */
-trilane_status trilane_call_half_close(const struct trilane_call *call);
-
-/*
- Asks for one message: a MESSAGE record comes, or END. Until then asking again has no effect.
- */
-trilane_status trilane_call_receive(const struct trilane_call *call);
-
-/*
- Asks for the response headers: a HEADERS record comes, empty if the call ends without.
- */
-trilane_status trilane_call_headers(const struct trilane_call *call);
-
-/*
- Ends a call with CANCELLED; its END record still comes (of a stream: when it is asked for).
- */
-void trilane_call_cancel(const struct trilane_call *call);
-
-/*
- Frees a call. A stream that has not ended is cancelled; a unary call goes on, and its record comes. NULL is allowed.
- */
-void trilane_call_free(struct trilane_call *call);
-
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
