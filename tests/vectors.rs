@@ -7,6 +7,7 @@ mod vectors {
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use trilane_lane::hash::bucket;
 use vectors::runner::{Bench, Mismatch};
 
 type Check = fn(&mut Bench, &Value) -> Result<(), Mismatch>;
@@ -48,6 +49,20 @@ fn run(name: &str, check: Check, bench: &mut Bench, failed: &mut Vec<String>) ->
     cases.len()
 }
 
+/// `buckets.txt`; answers how many ran.
+fn buckets(failed: &mut Vec<String>) -> usize {
+    let text = std::fs::read_to_string(here().join("buckets.txt")).expect("the committed vectors");
+    for (n, line) in text.lines().enumerate() {
+        let (expected, key) = line.split_once(' ').expect("a bucket and a key");
+        let found = bucket(b"autumn", key.as_bytes());
+        if expected.parse() != Ok(found) {
+            println!("FAILED buckets.txt:{}: {key}\n  expected {expected}\n  found    {found}", n + 1);
+            failed.push(format!("buckets.txt:{}", n + 1));
+        }
+    }
+    text.lines().count()
+}
+
 /// `generate.py` gives the committed bytes.
 fn generated(failed: &mut Vec<String>) {
     let out = scratch("generated");
@@ -59,8 +74,8 @@ fn generated(failed: &mut Vec<String>) {
             failed.push("generate.py".into());
         }
         Ok(_) => {
-            for (name, _) in FILES {
-                let file = format!("{name}.json");
+            let files = FILES.iter().map(|(name, _)| format!("{name}.json"));
+            for file in files.chain(["buckets.txt".to_string()]) {
                 if std::fs::read(out.join(&file)).ok() != std::fs::read(here().join(&file)).ok() {
                     println!("FAILED {file}: generate.py gives other bytes; run python3 {}", script.display());
                     failed.push(file);
@@ -79,6 +94,7 @@ fn main() -> ExitCode {
     for (name, check) in FILES {
         count += run(name, check, &mut bench, &mut failed);
     }
+    count += buckets(&mut failed);
     generated(&mut failed);
     let _ = std::fs::remove_dir_all(files);
     println!("vectors: rust={count}");

@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
-from gen import badrules, carriers, edge, entry, known, metadata, percent, route, route_more, tags, xxh3  # noqa: E402
+from gen import badrules, buckets, carriers, edge, entry, known, metadata, percent, route, route_more, tags, xxh3  # noqa: E402
 from gen.rules import numbered  # noqa: E402
 
 
@@ -50,6 +50,9 @@ def main(arguments):
         (out / f"{name}.json").write_text(text + "\n", encoding="utf-8", newline="\n")
         total += len(cases)
         print(f"{name}.json: {len(cases)}")
+    (out / "buckets.txt").write_text(buckets.text(), encoding="utf-8", newline="\n")
+    total += 10000
+    print("buckets.txt: 10000")
     print(f"cases: {total}")
 
 

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"testing"
 )
 
 // One method per file of vectors.
@@ -202,6 +204,36 @@ func (b *bench) percent(c *vector) error {
 		expected = "gray entry"
 	}
 	return first(err, same("tag and source", expected, r.tag+" "+word(sourceWords, r.found.Source)))
+}
+
+// everyBucket has a lane for each bucket.
+var everyBucket = sync.OnceValue(func() *vector {
+	var lanes, rules strings.Builder
+	for n := range 10_000 {
+		fmt.Fprintf(&lanes, "  - {tag: b%d}\n", n)
+		fmt.Fprintf(&rules, "      - {lane: b%d, percent: 0.01, from: %d.%02d, key: {header: x-user-id}, salt: autumn}\n",
+			n, n/100, n%100)
+	}
+	text := "apiVersion: trilane/v1\nlanes:\n" + lanes.String() + "entry:\n  - service: shop\n    rules:\n" + rules.String()
+	return &vector{Rules: text, Options: [][2]string{{"service", "shop"}}}
+})
+
+// buckets runs buckets.txt and answers how many lines it has.
+func (b *bench) buckets(t *testing.T, file string) int {
+	text, err := os.ReadFile(file)
+	if err := first(err, b.start(everyBucket())); err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for line := range strings.Lines(string(text)) {
+		bucket, key, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		r, err := b.enter("http", []header{{Name: "x-user-id", Value: key}})
+		if err := first(err, same("tag", "b"+bucket, r.tag)); err != nil {
+			t.Errorf("FAILED buckets.txt: %q: %v", key, err)
+		}
+		count++
+	}
+	return count
 }
 
 func (b *bench) entry(c *vector) error {

@@ -142,6 +142,7 @@ func TestVectors(t *testing.T) {
 			count++
 		}
 	}
+	count += b.buckets(t, filepath.Join(dir, "buckets.txt"))
 	b.end()
 	for kind, name := range map[uint32]string{0: "engines", 2: "errors"} {
 		if live := (&Engine{}).Live(kind); live != 0 {

@@ -25,6 +25,8 @@ final class Cases implements AutoCloseable {
     }
 
     private static final String BARE = "apiVersion: trilane/v1\n";
+    private static final String EVERY_BUCKET = everyBucket();
+    private static final List<?> SHOP = List.of(List.of("service", "shop"));
     private static final List<String> KINDS = List.of("http", "dubbo", "message");
     private static final List<String> SOURCES = List.of("none", "carried", "entry", "trace", "own");
     private static final List<String> DECIDED = List.of("own", "noinstances", "noavailabled", "fail", "all");
@@ -32,7 +34,8 @@ final class Cases implements AutoCloseable {
     private final Library library;
     private final Path dir;
     private int started;
-    private String last;
+    private String lastRules;
+    private List<?> lastOptions;
     private Engine engine;
     private long lists;
 
@@ -55,8 +58,7 @@ final class Cases implements AutoCloseable {
     }
 
     private void start(String rules, List<?> options) throws Exception {
-        String key = options + rules;
-        if (engine != null && key.equals(last)) {
+        if (engine != null && rules.equals(lastRules) && options.equals(lastOptions)) {
             return;
         }
         close();
@@ -66,7 +68,8 @@ final class Cases implements AutoCloseable {
         }
         engine = new Engine(library, settings.toString());
         lists = engine.live(1);
-        last = key;
+        lastRules = rules;
+        lastOptions = options;
     }
 
     private Path write(String rules) throws IOException {
@@ -205,6 +208,24 @@ final class Cases implements AutoCloseable {
         same("tag and source", c.get("match").equals(true) ? "gray entry" : " none", request.tagAndSource());
     }
 
+    /** The lane that a rule for each bucket gives. */
+    void bucket(String bucket, String key) throws Exception {
+        start(EVERY_BUCKET, SHOP);
+        Request request = enter("http", List.of(new Vector(Map.of("name", "x-user-id", "value", key))));
+        same("tag", "b" + bucket, request.tag);
+    }
+
+    private static String everyBucket() {
+        StringBuilder lanes = new StringBuilder(BARE + "lanes:\n");
+        StringBuilder rules = new StringBuilder("entry:\n  - service: shop\n    rules:\n");
+        for (int b = 0; b < 10_000; b++) {
+            lanes.append("  - {tag: b").append(b).append("}\n");
+            rules.append("      - {lane: b").append(b).append(", percent: 0.01, from: ").append(b / 100).append('.')
+                    .append(b / 10 % 10).append(b % 10).append(", key: {header: x-user-id}, salt: autumn}\n");
+        }
+        return lanes.append(rules).toString();
+    }
+
     void entry(Vector c) throws Exception {
         start(c);
         Request request = enter(c.text("kind"), c.vectors("headers"));
@@ -253,7 +274,7 @@ final class Cases implements AutoCloseable {
         Path rules = write(c.text("text"));
         Path log = dir.resolve(started + ".log");
         engine = new Engine(library, "log=" + log + ",rules=" + rules);
-        last = null;
+        lastRules = null;
         lists = engine.live(1);
         int gray = engine.tagFind("gray".getBytes(UTF_8));
         String said = Files.exists(log) ? Files.readString(log) : "";

@@ -65,6 +65,7 @@ final class Vectors {
             for (Map.Entry<String, Check> file : files.entrySet()) {
                 run(vectors.resolve(file.getKey() + ".json"), file.getValue(), cases);
             }
+            buckets(vectors.resolve("buckets.txt"), cases);
         }
         for (int kind : new int[] {0, 2}) {
             long live = (long) library.call("trilane_live", MemorySegment.NULL, kind);
@@ -91,6 +92,18 @@ final class Vectors {
         }
         if (listed.isEmpty()) {
             fail(file.getFileName().toString(), "there is no case in it");
+        }
+    }
+
+    private void buckets(Path file, Cases cases) throws IOException {
+        for (String line : Files.readAllLines(file)) {
+            int blank = line.indexOf(' ');
+            try {
+                cases.bucket(line.substring(0, blank), line.substring(blank + 1));
+            } catch (Exception e) {
+                fail("buckets.txt: " + line, e.toString());
+            }
+            count++;
         }
     }
 
