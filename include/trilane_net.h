@@ -48,6 +48,37 @@
 #define TRILANE_RECORD_ROOM 4
 
 /*
+ A server's call begins: see `trilane_server_method`.
+ */
+#define TRILANE_RECORD_SERVED 5
+
+/*
+ A message of a server's call, asked for by `trilane_served_receive`.
+ */
+#define TRILANE_RECORD_SERVED_MESSAGE 6
+
+/*
+ The caller has sent its last message; the answer to `trilane_served_receive`.
+ */
+#define TRILANE_RECORD_SERVED_LAST 7
+
+/*
+ A server's call takes messages again, after `trilane_served_send` said that it is full.
+ */
+#define TRILANE_RECORD_SERVED_ROOM 8
+
+/*
+ A server's call ended before the application ended it: cancelled, too late, or its connection is gone. The status
+ says which. The last record of such a call; none comes of a call that the application ended.
+ */
+#define TRILANE_RECORD_SERVED_GONE 9
+
+/*
+ The method's calls have one message each way: it comes in the record that begins the call.
+ */
+#define TRILANE_METHOD_UNARY 1
+
+/*
  A call under way. Freed by `trilane_call_free`.
  */
 typedef struct trilane_call trilane_call;
@@ -61,6 +92,11 @@ typedef struct trilane_channel trilane_channel;
  A queue of records and the I/O threads that fill it. Freed by `trilane_net_free`.
  */
 typedef struct trilane_net trilane_net;
+
+/*
+ A server. Freed by `trilane_server_free`.
+ */
+typedef struct trilane_server trilane_server;
 
 /*
  What a call asks for.
@@ -93,6 +129,102 @@ typedef struct trilane_request {
   uint32_t flags;
 } trilane_request;
 
+/*
+ What a server hosts under one path.
+ */
+typedef struct trilane_method {
+  /*
+   `sizeof(trilane_method)`.
+   */
+  size_t struct_size;
+  /*
+   `/service/method`.
+   */
+  trilane_str path;
+  /*
+   Group of Dubbo (`tri-service-group`); absent: none.
+   */
+  trilane_str group;
+  /*
+   Version of Dubbo (`tri-service-version`); absent: none. Without group and version the method takes every call
+   of its path that no other one takes.
+   */
+  trilane_str version;
+  /*
+   Comes back in the record that begins a call, in the place of the status code.
+   */
+  uint32_t number;
+  /*
+   `TRILANE_METHOD_…`.
+   */
+  uint32_t flags;
+} trilane_method;
+
+/*
+ Where a server listens, and its TLS.
+ */
+typedef struct trilane_listen {
+  /*
+   `sizeof(trilane_listen)`.
+   */
+  size_t struct_size;
+  /*
+   `host:port`; port 0 lets the kernel choose.
+   */
+  trilane_str address;
+  /*
+   A PEM file with the server's certificate chain, leaf first; absent: plaintext. Files are read again when they
+   change.
+   */
+  trilane_str certificates;
+  /*
+   The PEM file of its private key.
+   */
+  trilane_str key;
+  /*
+   A PEM file of the certificates that clients must be signed by; absent: clients need none.
+   */
+  trilane_str client_roots;
+} trilane_listen;
+
+/*
+ What ends a call, or goes before it.
+ */
+typedef struct trilane_answer {
+  /*
+   `sizeof(trilane_answer)`.
+   */
+  size_t struct_size;
+  /*
+   gRPC's status code; 0 is OK.
+   */
+  uint32_t code;
+  /*
+   The status in words.
+   */
+  trilane_str message;
+  /*
+   Bytes of `google.rpc.Status` (`grpc-status-details-bin`); absent: none.
+   */
+  trilane_str details;
+  /*
+   Response headers, pairs as in `trilane_request`; too late once the first message was sent.
+   */
+  trilane_str headers;
+  /*
+   Trailers, pairs.
+   */
+  trilane_str trailers;
+  /*
+   A last message (of a unary call: the reply) if `has_data` is not 0.
+   */
+  trilane_str data;
+  /*
+   Whether `data` is a message; it may be empty.
+   */
+  uint32_t has_data;
+} trilane_answer;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -106,7 +238,7 @@ extern "C" {
 trilane_status trilane_net_new(size_t threads, struct trilane_net **net_out, trilane_error **error_out);
 
 /*
- Frees the queue; who waits in `trilane_net_poll` gets 0. Its channels and calls must be freed before. NULL is
+ Frees the queue; who waits in `trilane_net_poll` gets 0. Its channels, calls and servers must be freed before. NULL is
  allowed.
  */
 void trilane_net_free(struct trilane_net *net);
@@ -217,6 +349,88 @@ void trilane_call_cancel(const struct trilane_call *call);
  Frees a call. A stream that has not ended is cancelled; a unary call goes on, and its record comes. NULL is allowed.
  */
 void trilane_call_free(struct trilane_call *call);
+
+/*
+ An empty server.
+
+ # Safety
+ `server_out` is NULL or may be written.
+ */
+trilane_status trilane_server_new(const struct trilane_net *net, struct trilane_server **server_out);
+
+/*
+ Hosts a method, before `trilane_server_listen`. Each call begins with a SERVED record of `trilane_net_poll`, in
+ which the status code is the method's number, the status message the caller's address, the status details eight
+ bytes (little-endian nanoseconds until the caller gives up; 0: never), headers the metadata, and data the message of
+ a unary method. Its tag is the call's id: for `trilane_served_…` on the same net.
+
+ # Safety
+ `method` and its texts are NULL or valid; `error_out` is NULL or may be written.
+ */
+trilane_status trilane_server_method(const struct trilane_server *server,
+                                     const struct trilane_method *method,
+                                     trilane_error **error_out);
+
+/*
+ Starts to listen; `port_out` gets the port. Once only.
+
+ # Safety
+ `listen` and its texts are NULL or valid; `port_out` and `error_out` are NULL or may be written.
+ */
+trilane_status trilane_server_listen(const struct trilane_server *server,
+                                     const struct trilane_listen *listen,
+                                     uint16_t *port_out,
+                                     trilane_error **error_out);
+
+/*
+ Takes no new connections and calls from now on; running calls go on to their end.
+ */
+void trilane_server_drain(const struct trilane_server *server);
+
+/*
+ How many connections there are; after `trilane_server_drain`, 0 says that all calls have ended.
+ */
+size_t trilane_server_connections(const struct trilane_server *server);
+
+/*
+ Ends a server at once, with its connections and calls: a SERVED_GONE record comes of each. NULL is allowed.
+ */
+void trilane_server_free(struct trilane_server *server);
+
+/*
+ Asks for one message of a call: a SERVED_MESSAGE record comes, or SERVED_LAST when the caller has sent its last one.
+ */
+trilane_status trilane_served_receive(const struct trilane_net *net,
+                                      uint64_t id);
+
+/*
+ Sends a message, which is copied. `FULL`: it was not taken; a SERVED_ROOM record comes when messages are taken
+ again. `GONE`: the call has ended.
+
+ # Safety
+ `message` is NULL or valid.
+ */
+trilane_status trilane_served_send(const struct trilane_net *net,
+                                   uint64_t id,
+                                   trilane_str message);
+
+/*
+ Sends the response headers now, with this metadata (pairs as in `trilane_request`).
+
+ # Safety
+ `metadata` is NULL or valid.
+ */
+trilane_status trilane_served_headers(const struct trilane_net *net, uint64_t id, trilane_str metadata);
+
+/*
+ Ends a call. What was sent before goes out first. `GONE`: it has ended already.
+
+ # Safety
+ `answer` and its texts are NULL or valid.
+ */
+trilane_status trilane_served_end(const struct trilane_net *net,
+                                  uint64_t id,
+                                  const struct trilane_answer *answer);
 
 #ifdef __cplusplus
 }  // extern "C"

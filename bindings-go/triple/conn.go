@@ -105,7 +105,7 @@ func unmarshal(b []byte, v any) error {
 		return status.Errorf(codes.Internal, "%T is no protobuf message", v)
 	}
 	if err := proto.Unmarshal(b, m); err != nil {
-		return status.Error(codes.Internal, fmt.Sprintf("the reply is no %s: %v", m.ProtoReflect().Descriptor().FullName(), err))
+		return status.Error(codes.Internal, fmt.Sprintf("the message is no %s: %v", m.ProtoReflect().Descriptor().FullName(), err))
 	}
 	return nil
 }

@@ -84,9 +84,47 @@ func flatten(md metadata.MD) []byte {
 
 // hub is the one queue of the process: its poller is the only goroutine that holds a thread.
 type hub struct {
-	net   *native.Net
-	calls sync.Map // tag -> func(*record)
-	tags  atomic.Uint64
+	net    *native.Net
+	calls  sync.Map // tag -> func(*record)
+	tags   atomic.Uint64
+	served sync.Map // id -> *served
+
+	mu      sync.Mutex
+	methods atomic.Pointer[[]*method] // replaced whole; a place in it is a method's number
+}
+
+func (h *hub) addMethod(m *method) uint32 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []*method
+	if old := h.methods.Load(); old != nil {
+		all = append(all, *old...)
+	}
+	all = append(all, m)
+	h.methods.Store(&all)
+	return uint32(len(all) - 1)
+}
+
+func (h *hub) method(number uint32) *method {
+	if all := h.methods.Load(); all != nil && int(number) < len(*all) {
+		return (*all)[number]
+	}
+	return nil
+}
+
+func (h *hub) take(r *record, tag uint64) {
+	switch {
+	case r.kind == native.RecordServed:
+		h.begin(r, tag)
+	case r.kind > native.RecordServed:
+		if s, ok := h.served.Load(tag); ok {
+			s.(*served).tell(r)
+		}
+	default:
+		if tell, ok := h.calls.Load(tag); ok {
+			tell.(func(*record))(r)
+		}
+	}
 }
 
 var shared = sync.OnceValues(func() (*hub, error) {
@@ -111,9 +149,7 @@ func (h *hub) poll() {
 			var r *record
 			var tag uint64
 			r, tag, rest = read(rest)
-			if tell, ok := h.calls.Load(tag); ok {
-				tell.(func(*record))(r)
-			}
+			h.take(r, tag)
 		}
 	}
 }

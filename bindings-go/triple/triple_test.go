@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/interop"
 	"google.golang.org/grpc/status"
 
@@ -49,30 +51,19 @@ func dial(t *testing.T) (testpb.TestServiceClient, *Conn) {
 	return testpb.NewTestServiceClient(conn), conn
 }
 
-// TestInterop runs grpc-go's own cases over our connection: they end the process where one fails.
-func TestInterop(t *testing.T) {
-	client, conn := dial(t)
+// cases runs grpc-go's own cases: they end the process where one fails. It returns how many there are.
+func cases(t *testing.T, client testpb.TestServiceClient, conn grpc.ClientConnInterface) int {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cases := []struct {
-		name string
-		run  func(context.Context, testpb.TestServiceClient, ...grpc.CallOption)
-	}{
-		{"empty_unary", interop.DoEmptyUnaryCall},
-		{"large_unary", interop.DoLargeUnaryCall},
-		{"client_streaming", interop.DoClientStreaming},
-		{"server_streaming", interop.DoServerStreaming},
-		{"ping_pong", interop.DoPingPong},
-		{"empty_stream", interop.DoEmptyStream},
-		{"timeout_on_sleeping_server", interop.DoTimeoutOnSleepingServer},
-		{"cancel_after_begin", interop.DoCancelAfterBegin},
-		{"cancel_after_first_response", interop.DoCancelAfterFirstResponse},
-		{"status_code_and_message", interop.DoStatusCodeAndMessage},
-		{"special_status_message", interop.DoSpecialStatusMessage},
-		{"custom_metadata", interop.DoCustomMetadata},
+	all := []func(context.Context, testpb.TestServiceClient, ...grpc.CallOption){
+		interop.DoEmptyUnaryCall, interop.DoLargeUnaryCall, interop.DoClientStreaming, interop.DoServerStreaming,
+		interop.DoPingPong, interop.DoEmptyStream, interop.DoTimeoutOnSleepingServer, interop.DoCancelAfterBegin,
+		interop.DoCancelAfterFirstResponse, interop.DoStatusCodeAndMessage, interop.DoSpecialStatusMessage,
+		interop.DoCustomMetadata,
 	}
-	for _, c := range cases {
-		c.run(ctx, client)
+	for _, run := range all {
+		run(ctx, client)
 	}
 	_, err := client.UnimplementedCall(ctx, &testpb.Empty{})
 	if status.Code(err) != codes.Unimplemented {
@@ -82,7 +73,47 @@ func TestInterop(t *testing.T) {
 	if status.Code(err) != codes.Unimplemented {
 		t.Errorf("unimplemented_service: %v", err)
 	}
-	fmt.Printf("triple (Go): %d cases passed\n", len(cases)+2)
+	return len(all) + 2
+}
+
+// TestInterop: our client with our Rust server, with grpc-go's server, and with our Go server.
+func TestInterop(t *testing.T) {
+	client, conn := dial(t)
+	fmt.Printf("interop: Go client -> Rust server: %d passed\n", cases(t, client, conn))
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := grpc.NewServer()
+	testpb.RegisterTestServiceServer(theirs, interop.NewTestServer())
+	go theirs.Serve(listener)
+	defer theirs.Stop()
+	conn = connect(t, listener.Addr().String())
+	count := cases(t, testpb.NewTestServiceClient(conn), conn)
+	fmt.Printf("interop: Go client -> grpc-go server: %d passed\n", count)
+
+	_, address := hosted(t, interop.NewTestServer())
+	conn = connect(t, address)
+	fmt.Printf("interop: Go client -> Go server: %d passed\n", cases(t, testpb.NewTestServiceClient(conn), conn))
+
+	grpcgo, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer grpcgo.Close()
+	count = cases(t, testpb.NewTestServiceClient(grpcgo), grpcgo)
+	fmt.Printf("interop: grpc-go client -> Go server: %d passed\n", count)
+}
+
+func connect(t *testing.T, address string) *Conn {
+	t.Helper()
+	conn, err := Dial(address, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
 }
 
 // TestWaitingHoldsNoThread: 1,000 goroutines that wait for an answer need no thread each.

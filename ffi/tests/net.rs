@@ -1,4 +1,4 @@
-//! The Triple client through the C ABI: echo without a network, calls against a real server.
+//! The Triple client and server through the C ABI: echo without a network, calls against a real server.
 #![cfg(feature = "net")]
 
 use std::ptr::null_mut;
@@ -207,4 +207,142 @@ fn bad_requests_are_refused_with_words() {
     // SAFETY: as above.
     let status = unsafe { trilane_call_unary(net.1.as_ref(), Some(&short), ABSENT, Some(&mut call), None) };
     assert_eq!(status, TrilaneStatus::BadStruct);
+}
+
+/// A server of the application's on the same net, with a unary method 10 and a stream 11; its port.
+fn serve(net: &Net) -> (*mut TrilaneServer, u16) {
+    let (mut server, mut port) = (null_mut(), 0);
+    let method = |path: &'static str, number, flags| TrilaneMethod {
+        struct_size: size_of::<TrilaneMethod>(),
+        path: text(path.as_bytes()),
+        group: ABSENT,
+        version: ABSENT,
+        number,
+        flags,
+    };
+    let listen = TrilaneListen {
+        struct_size: size_of::<TrilaneListen>(),
+        address: text(b"127.0.0.1:0"),
+        certificates: ABSENT,
+        key: ABSENT,
+        client_roots: ABSENT,
+    };
+    // SAFETY: everything lives for the calls.
+    unsafe {
+        assert_eq!(trilane_server_new(net.0.as_ref(), Some(&mut server)), TrilaneStatus::Ok);
+        let it = server.as_ref();
+        for m in [method("/t.Echo/Unary", 10, TRILANE_METHOD_UNARY), method("/t.Echo/Stream", 11, 0)] {
+            assert_eq!(trilane_server_method(it, Some(&m), None), TrilaneStatus::Ok);
+        }
+        assert_ne!(trilane_server_method(it, Some(&method("no/path", 12, 0)), None), TrilaneStatus::Ok);
+        assert_eq!(trilane_server_listen(it, Some(&listen), Some(&mut port), None), TrilaneStatus::Ok);
+        assert_ne!(trilane_server_listen(it, Some(&listen), None, None), TrilaneStatus::Ok, "once only");
+    }
+    (server, port)
+}
+
+fn answer(code: u32, message: &'static [u8], data: Option<&[u8]>) -> TrilaneAnswer {
+    TrilaneAnswer {
+        struct_size: size_of::<TrilaneAnswer>(),
+        code,
+        message: text(message),
+        details: ABSENT,
+        headers: ABSENT,
+        trailers: text(b"\x03\0\0\0\x02\0\0\0x-t42"),
+        data: data.map_or(ABSENT, text),
+        has_data: data.is_some().into(),
+    }
+}
+
+/// The next record of that kind; others are kept for later.
+fn next(net: &Net, kept: &mut Vec<Record>, kind: u32) -> Record {
+    loop {
+        if let Some(at) = kept.iter().position(|r| r.0 == kind) {
+            return kept.remove(at);
+        }
+        let more = net.poll();
+        assert!(!more.is_empty(), "no record of kind {kind} within 20 s; there are {kept:?}");
+        kept.extend(more);
+    }
+}
+
+#[test]
+fn a_server_answers_unary_calls_in_records() {
+    let net = Net::open(None);
+    let (server, port) = serve(&net);
+    let client = Net::open(Some(&format!("127.0.0.1:{port}")));
+    let mut kept = Vec::new();
+    free(client.unary(&TrilaneRequest { timeout_ns: 60_000_000_000, ..Net::request(1, "/t.Echo/Unary") }, b"hello"));
+    let (_, id, number, parts) = next(&net, &mut kept, TRILANE_RECORD_SERVED);
+    assert_eq!((number, &parts[4][..]), (10, &b"hello"[..]));
+    assert!(parts[0].starts_with(b"127.0.0.1:"), "the caller's address");
+    let left = u64::from_le_bytes(parts[1][..].try_into().unwrap());
+    assert!(left > 0 && left <= 60_000_000_000, "{left}");
+    // SAFETY: everything lives for the calls.
+    let end = |a| unsafe { trilane_served_end(net.0.as_ref(), id, Some(&a)) };
+    assert_eq!(end(answer(0, b"", Some(b"bye"))), TrilaneStatus::Ok);
+    assert_eq!(end(answer(0, b"", None)), TrilaneStatus::Gone, "once only");
+    let (_, tag, code, parts) = client.poll().remove(0);
+    assert_eq!((tag, code, &parts[4][..]), (1, 0, &b"bye"[..]));
+    assert!(parts[3].windows(5).any(|w| w == b"x-t42"), "the trailer");
+    // A caller that cancels is told of by GONE.
+    let call = client.unary(&Net::request(2, "/t.Echo/Unary"), b"");
+    let id = next(&net, &mut kept, TRILANE_RECORD_SERVED).1;
+    // SAFETY: it is not freed yet.
+    trilane_call_cancel(unsafe { call.as_ref() });
+    let (_, gone, code, _) = next(&net, &mut kept, TRILANE_RECORD_SERVED_GONE);
+    assert_eq!((gone, code), (id, 1));
+    free(call);
+    // SAFETY: it came from the library and is freed once.
+    trilane_server_free(Some(unsafe { Box::from_raw(server) }));
+}
+
+#[test]
+fn a_server_streams_says_full_and_drains() {
+    let net = Net::open(None);
+    let (server, port) = serve(&net);
+    let client = Net::open(Some(&format!("127.0.0.1:{port}")));
+    let (mut call, mut kept, mut theirs) = (null_mut(), Vec::new(), Vec::new());
+    let request = Net::request(1, "/t.Echo/Stream");
+    // SAFETY: everything lives for the call, which is freed at the end.
+    let (it, srv) = unsafe {
+        trilane_call_stream(client.1.as_ref(), Some(&request), Some(&mut call), None);
+        (call.as_ref(), net.0.as_ref())
+    };
+    let (_, id, number, _) = next(&net, &mut kept, TRILANE_RECORD_SERVED);
+    assert_eq!(number, 11);
+    // SAFETY: the message lives for the call.
+    unsafe { trilane_call_send(it, text(b"one")) };
+    trilane_call_half_close(it);
+    trilane_served_receive(srv, id);
+    assert_eq!(next(&net, &mut kept, TRILANE_RECORD_SERVED_MESSAGE).3[4], b"one");
+    trilane_served_receive(srv, id);
+    next(&net, &mut kept, TRILANE_RECORD_SERVED_LAST);
+    // The client reads nothing: the stream is full at some time, and has room when it reads.
+    let (big, mut sent) = (vec![7; 32 << 10], 0);
+    // SAFETY: the message lives for the call.
+    while unsafe { trilane_served_send(srv, id, text(&big)) } == TrilaneStatus::Ok {
+        sent += 1;
+        assert!(sent < 10_000, "never full");
+    }
+    // SAFETY: it is freed at the end only.
+    let running = unsafe { server.as_ref() };
+    trilane_server_drain(running);
+    assert_eq!(trilane_server_connections(running), 1, "a call runs");
+    for _ in 0..sent {
+        trilane_call_receive(it);
+        next(&client, &mut theirs, TRILANE_RECORD_MESSAGE);
+    }
+    next(&net, &mut kept, TRILANE_RECORD_SERVED_ROOM);
+    // SAFETY: everything lives for the call.
+    assert_eq!(unsafe { trilane_served_end(srv, id, Some(&answer(5, b"enough", None))) }, TrilaneStatus::Ok);
+    trilane_call_receive(it);
+    let (_, _, code, parts) = next(&client, &mut theirs, TRILANE_RECORD_END);
+    assert_eq!((code, &parts[0][..]), (5, &b"enough"[..]));
+    while trilane_server_connections(running) > 0 {
+        std::thread::yield_now();
+    }
+    free(call);
+    // SAFETY: it came from the library and is freed once.
+    trilane_server_free(Some(unsafe { Box::from_raw(server) }));
 }

@@ -3,6 +3,7 @@
 use super::queue::{
     Queue, Record, TRILANE_RECORD_END, TRILANE_RECORD_HEADERS, TRILANE_RECORD_MESSAGE, TRILANE_RECORD_ROOM,
 };
+use super::served::Pairs;
 use super::{Kind, TrilaneChannel};
 use crate::boundary;
 use crate::error::{TrilaneError, TrilaneStatus, refuse};
@@ -82,6 +83,16 @@ fn pair<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((name, value))
 }
 
+/// All pairs, with their names in text; `None` if they are cut.
+pub(crate) fn pairs(bytes: Option<&[u8]>) -> Option<Pairs> {
+    let (mut rest, mut all) = (bytes.unwrap_or_default(), Vec::new());
+    while !rest.is_empty() {
+        let (name, value) = pair(&mut rest)?;
+        all.push((str::from_utf8(name).ok()?.to_string(), value.to_vec()));
+    }
+    Some(all)
+}
+
 /// Why a request was refused: its status, and in words.
 type Refused = (TrilaneStatus, String);
 
@@ -144,6 +155,7 @@ fn ended(queue: &Queue, tag: u64, outcome: &Outcome) {
         headers: Some(&headers),
         trailers: Some(&trailers),
         data: &outcome.message,
+        ..Record::default()
     });
 }
 

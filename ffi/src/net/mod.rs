@@ -1,14 +1,21 @@
-//! The Triple client for C: submit and poll (feature `net`).
+//! The Triple client and server for C: submit and poll (feature `net`).
 //!
 //! Calls are submitted from any thread and return at once. What happens to them comes out of
 //! `trilane_net_poll` as records, many at a time, in a buffer of the caller's. Nothing calls back.
 
 mod call;
 mod queue;
+mod served;
+mod server;
 
 pub use call::*;
 use queue::Queue;
-pub use queue::{TRILANE_RECORD_END, TRILANE_RECORD_HEADERS, TRILANE_RECORD_MESSAGE, TRILANE_RECORD_ROOM};
+pub use queue::{
+    TRILANE_RECORD_END, TRILANE_RECORD_HEADERS, TRILANE_RECORD_MESSAGE, TRILANE_RECORD_ROOM, TRILANE_RECORD_SERVED,
+    TRILANE_RECORD_SERVED_GONE, TRILANE_RECORD_SERVED_LAST, TRILANE_RECORD_SERVED_MESSAGE, TRILANE_RECORD_SERVED_ROOM,
+};
+use served::Desk;
+pub use server::*;
 
 use crate::boundary;
 use crate::error::{TrilaneError, TrilaneStatus, refuse};
@@ -20,6 +27,7 @@ use trilane_net::{Channel, ClientTls, Io};
 /// A queue of records and the I/O threads that fill it. Freed by `trilane_net_free`.
 pub struct TrilaneNet {
     queue: Arc<Queue>,
+    desk: Arc<Desk>,
     io: Arc<Io>,
 }
 
@@ -49,7 +57,9 @@ pub unsafe extern "C" fn trilane_net_new(
         let Some(out) = net_out else { return TrilaneStatus::NullArgument };
         match if threads == 0 { Io::shared() } else { Io::new(threads.min(64)) } {
             Ok(io) => {
-                *out = Box::into_raw(Box::new(TrilaneNet { queue: Arc::default(), io }));
+                let queue: Arc<Queue> = Arc::default();
+                let desk = Arc::new(Desk::new(queue.clone()));
+                *out = Box::into_raw(Box::new(TrilaneNet { queue, desk, io }));
                 TrilaneStatus::Ok
             }
             Err(e) => refuse(error_out, TrilaneStatus::Internal, format!("the I/O threads cannot be started: {e}")),
@@ -57,7 +67,7 @@ pub unsafe extern "C" fn trilane_net_new(
     })
 }
 
-/// Frees the queue; who waits in `trilane_net_poll` gets 0. Its channels and calls must be freed before. NULL is
+/// Frees the queue; who waits in `trilane_net_poll` gets 0. Its channels, calls and servers must be freed before. NULL is
 /// allowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn trilane_net_free(net: Option<Box<TrilaneNet>>) {

@@ -15,6 +15,18 @@ pub const TRILANE_RECORD_HEADERS: u32 = 3;
 /// A stream takes messages again, after `trilane_call_send` said that it is full.
 pub const TRILANE_RECORD_ROOM: u32 = 4;
 
+/// A server's call begins: see `trilane_server_method`.
+pub const TRILANE_RECORD_SERVED: u32 = 5;
+/// A message of a server's call, asked for by `trilane_served_receive`.
+pub const TRILANE_RECORD_SERVED_MESSAGE: u32 = 6;
+/// The caller has sent its last message; the answer to `trilane_served_receive`.
+pub const TRILANE_RECORD_SERVED_LAST: u32 = 7;
+/// A server's call takes messages again, after `trilane_served_send` said that it is full.
+pub const TRILANE_RECORD_SERVED_ROOM: u32 = 8;
+/// A server's call ended before the application ended it: cancelled, too late, or its connection is gone. The status
+/// says which. The last record of such a call; none comes of a call that the application ended.
+pub const TRILANE_RECORD_SERVED_GONE: u32 = 9;
+
 const FIXED: usize = 40;
 
 #[derive(Default)]
@@ -36,6 +48,9 @@ pub(crate) struct Record<'a> {
     pub kind: u32,
     pub tag: u64,
     pub status: Option<&'a Status>,
+    /// In the places of the status code, message and details, where there is no status.
+    pub number: u32,
+    pub texts: [&'a [u8]; 2],
     pub headers: Option<&'a Headers>,
     pub trailers: Option<&'a Headers>,
     pub data: &'a [u8],
@@ -45,7 +60,7 @@ impl Record<'_> {
     fn encode(&self) -> Vec<u8> {
         let (code, message, details) = match self.status {
             Some(s) => (s.code().number(), s.message().as_bytes(), &s.details()[..]),
-            None => (0, &[][..], &[][..]),
+            None => (self.number, self.texts[0], self.texts[1]),
         };
         let headers = self.headers.map(flat).unwrap_or_default();
         let trailers = self.trailers.map(flat).unwrap_or_default();

@@ -41,6 +41,16 @@ impl Shared {
             self.gathered.fetch_sub(before - now, Ordering::Relaxed) - (before - now)
         }
     }
+
+    /// Whether all that calls hold is within the limit.
+    pub fn within(&self, all: usize) -> Result<(), Status> {
+        let limit = self.hosted.limits.max_gathered;
+        if all <= limit {
+            return Ok(());
+        }
+        let why = format!("unfinished messages of this connection hold {all} bytes, more than {limit} (max_gathered)");
+        Err(Status::new(Code::ResourceExhausted, why))
+    }
 }
 
 /// Accepts until the server stops, and gives each connection to the next thread.
@@ -243,7 +253,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             let plain = stream::plain(opened, hosted.plain.0, hosted.plain.1.clone());
             return self.calls.push(Running::Stream(Box::pin(plain)));
         }
-        let found = hosted.router.find(opened.uri.path());
+        let found = hosted.router.find(opened.uri.path(), &opened.head);
         let handler = match found.and_then(|h| readable(&opened).map(|()| h)) {
             Ok(handler) => handler,
             Err(status) => return stream::refuse(opened, &status),

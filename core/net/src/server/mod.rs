@@ -71,6 +71,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Hosts a method for calls of one group and version of Dubbo (`tri-service-group`, `tri-service-version`); empty
+    /// means none. Looked up as dubbo-java does; what [`ServerBuilder::handler`] hosts takes the calls that are left.
+    pub fn handler_for(mut self, group: &str, version: &str, path: &str, handler: Handler) -> Self {
+        self.router.add_for(group, version, path, handler);
+        self
+    }
+
     /// Answers calls of methods that are not hosted, instead of UNIMPLEMENTED.
     pub fn unknown(mut self, handler: Handler) -> Self {
         self.router.unknown = Some(Arc::new(handler));
@@ -179,10 +186,16 @@ impl Server {
         &self.hosted.stats
     }
 
+    /// Takes no new connections and streams from now on; calls that run end by themselves, and with the last one of a
+    /// connection the connection ([`Stats::connections`]).
+    pub fn begin_drain(&self) {
+        self.stop.send_replace(Stop::Drain);
+    }
+
     /// Takes no new connections and streams, waits until all calls have ended, at most `patience`; then ends the
     /// rest. Blocks: not for an I/O thread. Returns whether all calls ended by themselves.
     pub fn drain(self, patience: Duration) -> bool {
-        self.stop.send_replace(Stop::Drain);
+        self.begin_drain();
         let until = std::time::Instant::now() + patience;
         while self.hosted.stats.connections.load(Ordering::Acquire) > 0 {
             if std::time::Instant::now() >= until {

@@ -33,6 +33,14 @@ pub struct ServerStream {
     reader: Reader,
     reply: Arc<Mutex<Reply>>,
     shared: Arc<Shared>,
+    /// What this stream holds of the connection's `max_gathered`.
+    gathered: usize,
+}
+
+impl Drop for ServerStream {
+    fn drop(&mut self) {
+        self.shared.gathered(self.gathered, 0);
+    }
 }
 
 impl ServerStream {
@@ -50,6 +58,7 @@ impl ServerStream {
     pub fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Status>> {
         loop {
             if let Some(message) = self.reader.next().map_err(|e| e.status("request"))? {
+                self.account()?;
                 self.call.was_compressed = message.compressed;
                 let was_compressed = message.compressed;
                 let data = inflated(&self.call, message, &self.shared.hosted)?;
@@ -61,9 +70,17 @@ impl ServerStream {
                 Some(Ok(piece)) => {
                     self.body.release(piece.len());
                     self.reader.push(piece);
+                    self.account()?;
                 }
             }
         }
+    }
+
+    /// Counts the part of a message that is there against what the connection may hold.
+    fn account(&mut self) -> Result<(), Status> {
+        let all = self.shared.gathered(self.gathered, self.reader.held());
+        self.gathered = self.reader.held();
+        self.shared.within(all)
     }
 
     /// Sends the response headers now; otherwise they go with the first message.
@@ -107,7 +124,7 @@ pub(crate) async fn run(opened: Opened, handler: Arc<Handler>, shared: Arc<Share
     let call = Call::new(opened.uri, opened.head, shared.peer.clone());
     let reply = Arc::new(Mutex::new(opened.reply));
     let reader = Reader::new(shared.hosted.limits.max_message_size);
-    let mut stream = ServerStream { call, body: opened.body, reader, reply: reply.clone(), shared };
+    let mut stream = ServerStream { call, body: opened.body, reader, reply: reply.clone(), shared, gathered: 0 };
     let intercepted = {
         let ServerStream { call, shared, .. } = &mut stream;
         let run = || shared.hosted.interceptors.iter().try_for_each(|i| i(call));

@@ -67,14 +67,7 @@ impl Unary {
     fn account(&mut self, now: usize) -> Result<(), Status> {
         let all = self.shared.gathered(self.gathered, now);
         self.gathered = now;
-        let limit = self.shared.hosted.limits.max_gathered;
-        if all <= limit {
-            return Ok(());
-        }
-        Err(Status::new(
-            Code::ResourceExhausted,
-            format!("unary requests of this connection hold {all} bytes, more than {limit} (max_gathered)"),
-        ))
+        self.shared.within(all)
     }
 
     fn answer(&mut self) -> Result<(bool, Bytes), Status> {
