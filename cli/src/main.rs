@@ -41,7 +41,8 @@ enum Command {
     Tail(status::TailArgs),
     /// Say why a request goes where it goes
     #[command(
-        after_help = "trilane explain -r lanes.yaml -s pricing -t gray -i 10.0.0.1:80 -i 10.0.0.2:80,dubbo.tag=gray"
+        after_help = "trilane explain -r lanes.yaml -s pricing -t gray -i 10.0.0.1:80 -i 10.0.0.2:80,dubbo.tag=gray\n\
+            trilane explain --pid 4711 --last 5 --service pricing"
     )]
     Explain(Box<explain::Options>),
     /// Write the lanes of joylive, Polaris or OpenSergo as a native rule file

@@ -40,6 +40,18 @@ fn a_living_process_tells_what_it_does() {
         engine.route(list, gray, 0, 0, engine.list_stamp(list));
     }
 
+    // What it told before is what it tells again: the ring is read on the process's own thread.
+    let explain = |args: &[&str]| {
+        let pid = std::process::id().to_string();
+        out(&Command::new(env!("CARGO_BIN_EXE_trilane")).args(["explain", "--pid", &pid]).args(args).output().unwrap())
+    };
+    let told = explain(&["--service", "stock", "--tag", "gray", "--last", "2"]);
+    let tree = "a call to stock, tag gray, only observed\n  no rule names it: the default policy; 2 healthy instances\n  \
+        lane gray: usable [1 usable of 1]\n  case own, picked 10.0.0.2:1\n";
+    assert_eq!(told.matches(tree).count(), 2, "{told}");
+    let last: Value = serde_json::from_str(explain(&["--json", "--last", "1"]).trim()).expect("JSON");
+    assert_eq!([&last["kind"], &last["pick"], &last["case"]], ["out", "10.0.0.2:1", "own"]);
+
     let text = out(&status(&[]));
     let state: Value = serde_json::from_str(&out(&status(&["--json"]))).expect("JSON");
     assert_eq!(state["pid"], std::process::id());

@@ -2,6 +2,7 @@
 
 mod answer;
 mod case;
+mod live;
 
 pub use answer::{Answer, answer};
 pub use case::{Case, Instance};
@@ -17,8 +18,14 @@ pub struct Options {
     /// Read one question (a JSON object) a line from standard input, answer one a line
     #[arg(long, conflicts_with = "rules")]
     batch: bool,
+    /// Show what this living process decided lately, of --service and of --tag where they are given
+    #[arg(long, conflicts_with_all = ["rules", "batch"])]
+    pid: Option<u32>,
+    /// With --pid: so many of the newest
+    #[arg(long, default_value_t = 20, requires = "pid")]
+    last: usize,
     /// Rule file
-    #[arg(long, short, required_unless_present = "batch")]
+    #[arg(long, short, required_unless_present_any = ["batch", "pid"])]
     rules: Option<PathBuf>,
     #[command(flatten)]
     scene: Scene,
@@ -83,6 +90,10 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub fn run(options: Options) -> u8 {
     if options.batch {
         return batch();
+    }
+    if let Some(pid) = options.pid {
+        let (service, tag) = (options.scene.service.as_str(), options.scene.tag.as_deref());
+        return live::run(&live::Asked { pid, last: options.last, service, tag, json: options.json });
     }
     let file = options.rules.clone().unwrap_or_default();
     let name = file.display().to_string();

@@ -8,7 +8,8 @@ mod text;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use process::{Answer, Missing, all, one};
+use process::{Answer, all};
+pub use process::{Missing, one};
 pub use tail::{TailArgs, tail};
 
 /// `--check`: it does what it is meant to.
@@ -61,7 +62,9 @@ pub fn run(args: Args) -> u8 {
                 let (verdict, why) = judge(&answer);
                 worst = worst.max(verdict);
                 if args.json {
-                    println!("{}", answer.state);
+                    let mut state = answer.state.clone();
+                    state.as_object_mut().map(|fields| fields.remove("explained")); // `trilane explain --pid` tells it
+                    println!("{state}");
                 } else if args.check {
                     let word = ["ok", "degraded", "inert"][verdict as usize];
                     let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };

@@ -41,6 +41,15 @@ pub fn show(pid: u32, answer: &Answer, verdict: u8, why: &[String]) -> String {
     let counted = s["counters"].as_object().into_iter().flatten();
     let counted: Vec<String> =
         counted.filter(|(_, n)| n.as_u64() != Some(0)).map(|(name, n)| format!("{name} {n}")).collect();
+    let untagged = s["untagged_from"].as_array().into_iter().flatten();
+    let untagged: Vec<String> =
+        untagged.map(|p| format!("{} {}", p["peer"].as_str().unwrap_or("(others)"), p["requests"])).collect();
+    if !untagged.is_empty() {
+        line("untagged", &format!("requests from {}", untagged.join(", ")));
+    }
+    for site in s["lost_at"].as_array().into_iter().flatten() {
+        line("lost", &format!("a tag may be lost at {} (seen {})", word(&site["site"]), site["seen"]));
+    }
     line("counted", if counted.is_empty() { "nothing yet".into() } else { counted.join(", ") }.as_str());
     out
 }

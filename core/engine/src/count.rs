@@ -46,10 +46,14 @@ pub enum Counter {
     UntaggedHere,
     /// Libraries whose hooks failed too often and were switched off.
     HookSwitchedOff,
+    /// Requests of another lane that reached this copy although their lane has usable instances of this service.
+    TagEscaped,
+    /// Outgoing calls without a tag from a thread of no known origin, while a tagged request was being served.
+    TagLost,
 }
 
 /// All counters, in order.
-pub const ALL: [(Counter, &str); 18] = [
+pub const ALL: [(Counter, &str); 20] = [
     (Counter::Own, "own"),
     (Counter::FallbackNoInstances, "fallback_noinstances"),
     (Counter::FallbackNoneAvailable, "fallback_noavailabled"),
@@ -68,6 +72,8 @@ pub const ALL: [(Counter, &str); 18] = [
     (Counter::PassDropped, "pass_dropped"),
     (Counter::UntaggedHere, "untagged_here"),
     (Counter::HookSwitchedOff, "hook_switched_off"),
+    (Counter::TagEscaped, "tag_escaped"),
+    (Counter::TagLost, "tag_lost"),
 ];
 
 const SHARDS: usize = 8;
@@ -121,9 +127,9 @@ struct TallyShard([AtomicU64; 8]);
 pub struct Tally([TallyShard; SHARDS]);
 
 impl Tally {
-    /// Counts a decision.
-    pub fn add(&self, case: Case) {
-        self.0[mine()].0[case as usize].fetch_add(1, Ordering::Relaxed);
+    /// Counts a decision; true for the first of its case that this thread's part of the tally sees.
+    pub fn add(&self, case: Case) -> bool {
+        self.0[mine()].0[case as usize].fetch_add(1, Ordering::Relaxed) == 0
     }
 
     /// Counts a decision that is only observed. `differs` gets a number that is as good as drawn by chance.

@@ -61,11 +61,13 @@ impl Engine {
     /// One look around: rule file, failures to speak of.
     pub(crate) fn tick(&self) {
         self.warm_up();
+        self.refill_samples();
         let reloaded = self.reload();
         if self.guard.untold() || reloaded {
             self.notify();
         }
         self.tell_failures();
+        self.tell_strays();
         self.answer();
     }
 

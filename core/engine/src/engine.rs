@@ -3,16 +3,18 @@
 use crate::count::{self, Counter, Counts};
 use crate::ctl::{self, Stop};
 use crate::edge::Border;
+use crate::escape::Strays;
 use crate::guard::{self, Guard};
 use crate::lists::{Desk, Lists};
 use crate::log::{Level, Log};
 use crate::process;
+use crate::ring::Ring;
 use crate::settings::{DEFAULT_RULES, Settings};
 use crate::state::State;
 use crate::status::Told;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use trilane_lane::Mode;
 use trilane_lane::list::{Instance as Listed, List};
@@ -82,6 +84,11 @@ pub struct Engine {
     /// What is left to chance: each use moves it on.
     pub(crate) chances: AtomicU64,
     pub(crate) guard: Guard,
+    /// The last sampled decisions.
+    pub(crate) ring: OnceLock<Ring>,
+    /// The newest list of this process's own service; 0 for none.
+    pub(crate) own_list: AtomicU64,
+    pub(crate) strays: Strays,
 }
 
 static DEFAULT: OnceLock<Arc<Engine>> = OnceLock::new();
@@ -120,6 +127,9 @@ impl Engine {
             told: Mutex::new(Told::new()),
             chances: AtomicU64::new(u64::from(std::process::id()) << 32 ^ now().rotate_left(7)),
             guard: Guard::default(),
+            ring: OnceLock::new(),
+            own_list: AtomicU64::new(0),
+            strays: Strays::default(),
         });
         engine.reload();
         if watched {
@@ -391,6 +401,8 @@ impl Engine {
                 state.authorities.extend(keys.map(|a| (a, id)));
             }
         }
+        let own = state.service.as_ref().and_then(|(name, _)| self.list_named(desk, name));
+        self.own_list.store(own.unwrap_or(0), Ordering::Relaxed);
         self.state.store(Arc::new(state));
         replaced.sort_unstable();
         replaced.dedup();
@@ -399,10 +411,25 @@ impl Engine {
         }
     }
 
+    /// A live list of this name; the newest comes last.
+    fn list_named(&self, desk: &Desk, name: &str) -> Option<u64> {
+        let named = |id: &u64| {
+            let list = self.lists.get(*id);
+            list.is_some_and(|l| l.as_ref().is_some_and(|p| p.list.names().iter().any(|n| **n == *name)))
+        };
+        self.lists.ids(desk).into_iter().rev().find(named)
+    }
+
     fn add_list(&self, desk: &mut Desk, names: Arc<[Arc<str>]>, listed: Vec<Listed>) -> u64 {
         let state = self.state.load();
         let list = List::new(names, listed.into(), &state.snapshot, state.mode, desk.next_stamp());
-        self.lists.add(desk, list).unwrap_or_else(|| {
+        self.make_ring();
+        let own = state.service.as_ref().is_some_and(|(name, _)| list.names().iter().any(|n| **n == **name));
+        let id = self.lists.add(desk, list);
+        if let Some(id) = id.filter(|_| own) {
+            self.own_list.store(id, Ordering::Relaxed);
+        }
+        id.unwrap_or_else(|| {
             let why = "65,536 lists are live: this one is left to its framework; are lists not freed?";
             self.log.write(Level::Error, "TRL-302", "lists", why);
             0

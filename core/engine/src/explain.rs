@@ -2,8 +2,9 @@
 
 use crate::engine::Engine;
 use serde_json::json;
-use trilane_lane::explain::{Step, explain};
+use trilane_lane::explain::{Step as LaneStep, explain};
 use trilane_lane::list::{EVERYONE, List};
+use trilane_lane::model::decide::{Step, Watch};
 use trilane_lane::model::explain::{Recorder, Told};
 use trilane_lane::model::plan::Plan;
 use trilane_lane::route::{Case, Found};
@@ -35,7 +36,7 @@ impl Engine {
             Found::NoInstances => "noinstances",
             Found::NoneAvailable => "noavailabled",
         };
-        let step = |s: &Step| {
+        let step = |s: &LaneStep| {
             let (instances, usable) = (s.instances, s.usable);
             json!({"lane": lane(s.tag), "instances": instances, "usable": usable, "found": found(s.found)})
         };
@@ -63,7 +64,13 @@ impl Engine {
     /// The same for a list that rules of another dialect decide about; values of the call count as absent.
     fn explain_plan(&self, list: &List, plan: &Plan, tag: &[u8], entropy: u64) -> String {
         let mut recorder = Recorder::default();
-        let told = self.planned_watched(plan, self.tags.load().find(tag), entropy, &[], &mut recorder);
+        let told = self.planned_watched(
+            plan,
+            self.tags.load().find(tag),
+            entropy,
+            &[],
+            &mut Through(&mut |step| recorder.step(step)),
+        );
         let step = |t: &Told| {
             let (instances, usable) = t.counts.unzip();
             json!({"depth": t.depth, "step": t.kind, "text": t.text, "line": t.line, "holds": t.holds,
@@ -84,7 +91,18 @@ impl Engine {
     }
 }
 
-fn word(case: Case) -> &'static str {
+/// Watches a plan's decision through a closure: the walk is compiled once for all that watch it here.
+pub(crate) struct Through<'a>(pub &'a mut dyn FnMut(Step<'_>));
+
+impl Watch for Through<'_> {
+    const WATCHES: bool = true;
+
+    fn step(&mut self, step: Step<'_>) {
+        (self.0)(step);
+    }
+}
+
+pub(crate) fn word(case: Case) -> &'static str {
     match case {
         Case::Own => "own",
         Case::NoInstances => "noinstances",

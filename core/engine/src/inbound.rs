@@ -8,6 +8,7 @@ use crate::count::Counter;
 use crate::engine::Engine;
 use crate::process;
 use crate::settings::Settings;
+use crate::state::State;
 use std::sync::atomic::Ordering;
 use trilane_lane::Mode;
 use trilane_lane::carrier::{self, Form, Reading};
@@ -58,6 +59,11 @@ enum Source {
     Entry = 2,
     Own = 4,
 }
+
+/// The number of a tag that a carrier brought.
+pub(crate) const CARRIED: u64 = Source::Carried as u64;
+/// Their names, by number.
+pub(crate) const SOURCES: [&str; 5] = ["none", "carried", "entry rule", "trace table", "own tag"];
 
 /// Which values to read from a request of one kind, and what each may hold.
 pub(crate) struct Plan {
@@ -115,6 +121,16 @@ impl Plan {
         let asked: Vec<String> = tags.iter().flat_map(|t| t.fields()).map(name_of).collect();
         let tags_at = asked.iter().map(&mut position).collect();
         Plan { names, carriers, entry, entry_at, trust, trust_at, tags, tags_at }
+    }
+
+    /// Whether entry rules colour here.
+    pub fn colours(&self) -> bool {
+        self.entry.is_some()
+    }
+
+    /// The position of the carrier that a tag is read from.
+    pub fn carrier(&self, values: &[Option<&[u8]>]) -> Option<usize> {
+        read_carriers(self, values).tag.map(|(at, ..)| at)
     }
 
     /// Whether the rules let this request set its own tag.
@@ -177,6 +193,22 @@ impl Engine {
     /// The same; `trusted` says that an edge may believe this caller's carriers ([`Engine::edge`] told so).
     pub fn inbound_from(&self, trusted: bool, kind: Kind, snapshot: u32, values: &[Option<&[u8]>]) -> u64 {
         let state = self.state.load();
+        let mut rule = None;
+        let answer = self.decide_inbound(&state, trusted, kind, snapshot, values, &mut rule);
+        self.look_at(&state, kind, answer, rule, values);
+        answer
+    }
+
+    /// `rule` becomes the position of the entry rule that decided.
+    fn decide_inbound(
+        &self,
+        state: &State,
+        trusted: bool,
+        kind: Kind,
+        snapshot: u32,
+        values: &[Option<&[u8]>],
+        rule: &mut Option<usize>,
+    ) -> u64 {
         if state.mode == Mode::Off || process::disabled() {
             return pack(TagId::NONE, Source::None, OFF);
         }
@@ -205,7 +237,8 @@ impl Engine {
             let entropy = if e.by_chance() { self.chance() } else { 0 };
             e.decide(|name| plan.asked(name, values, believed), entropy)
         });
-        if let Some((_, tag)) = coloured {
+        if let Some((at, tag)) = coloured {
+            *rule = Some(at);
             self.counts.add(Counter::Coloured);
             return pack(tag, Source::Entry, flags);
         }

@@ -6,12 +6,14 @@
 //! | [`inbound`] | a request comes in: carriers, entry rules, own tag → a tag |
 //! | `edge` | what this process does not let in, what it passes on, and who came untagged |
 //! | [`outbound`] | a call goes out: list + tag → subset, instance; may carriers be written? |
+//! | `escape` | requests in the wrong lane's copy, calls that lost their tag |
 //! | `dialects` | rules of other dialects: loading, decisions that read values of the call |
 //! | `lists` | published lists by id |
 //! | `state` | the snapshot in force, and how a new one is published |
 //! | `ctl` | the one thread: watches the rule file, says what happened |
 //! | `guard` | hooks that fail too often |
 //! | [`log`], [`count`] | words and numbers |
+//! | `ring`, `sample` | the last sampled decisions, for `trilane explain --pid` |
 //! | `status`, [`page`] | what `trilane status` shows, and where it finds it |
 #![deny(unsafe_code)]
 
@@ -20,6 +22,7 @@ mod ctl;
 mod dialects;
 mod edge;
 mod engine;
+mod escape;
 mod explain;
 mod guard;
 pub mod inbound;
@@ -28,6 +31,8 @@ pub mod log;
 pub mod outbound;
 pub mod page;
 mod process;
+mod ring;
+mod sample;
 pub mod settings;
 mod state;
 mod status;

@@ -56,7 +56,8 @@ impl Engine {
             Some(plan) => self.planned(plan, tag, entropy, values),
             None => route(&published.list, tag, entropy),
         };
-        published.tally.add(decision.case);
+        let first = published.tally.add(decision.case);
+        self.sample_out(published, tag, entropy, values, &decision, first);
         if decision.case == Case::Fail {
             published.note_failure(tag);
         }

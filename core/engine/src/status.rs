@@ -139,6 +139,11 @@ impl Engine {
             "lists": lists,
             "services": services,
             "counters": counters,
+            "untagged_from": self.untagged_peers().iter().map(|(peer, n)| {
+                json!({"peer": peer.map(|peer| peer.to_string()), "requests": n})
+            }).collect::<Vec<_>>(),
+            "lost_at": self.lost_sites().iter().map(|(site, n)| json!({"site": site, "seen": n})).collect::<Vec<_>>(),
+            "explained": self.sampled(),
         })
         .to_string()
     }

@@ -1,0 +1,160 @@
+//! Requests that are not where they should be: of another lane although their own has copies here, and calls that
+//! left without the tag of the request that made them.
+
+use crate::count::Counter;
+use crate::engine::Engine;
+use crate::inbound::{CARRIED, Kind, OFF, STALE};
+use crate::log::Level;
+use crate::ring::Class;
+use crate::sample::Came;
+use crate::state::State;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use trilane_lane::Mode;
+use trilane_lane::list::List;
+use trilane_lane::route::{Case, route};
+use trilane_lane::tag::TagId;
+
+/// So many call sites are told apart; further ones are counted together.
+const MAX_SITES: usize = 32;
+/// A longer name of a call site is cut.
+const MAX_SITE: usize = 160;
+
+/// What is remembered of them.
+#[derive(Default)]
+pub(crate) struct Strays {
+    /// The tag, plus one, of the last request that should have gone to its own lane; `trilane-ctl` says so.
+    escaped: AtomicU32,
+    /// Call sites where a tag was lost, as sampled; the empty name stands for the rest.
+    lost: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Engine {
+    /// After a request's tag was found: does it belong here, and is it kept as a sample?
+    #[inline]
+    pub(crate) fn look_at(
+        &self,
+        state: &State,
+        kind: Kind,
+        answer: u64,
+        rule: Option<usize>,
+        values: &[Option<&[u8]>],
+    ) {
+        let (tag, source) = (TagId(answer as u16), answer >> 16 & 0xff);
+        let flags = (answer >> 24) as u8;
+        if tag == TagId::NONE && (flags & (OFF | STALE) != 0 || !state.plans[kind as usize].colours()) {
+            return;
+        }
+        if source == CARRIED && tag != self.own_tag_id() && self.own_list.load(Ordering::Relaxed) != 0 {
+            self.look_for_own_lane(state, kind, answer, values);
+        }
+        if let Some(ring) = self.ring.get().filter(|ring| ring.take(Class::In)) {
+            self.keep(ring, state, kind, answer, rule, 0, values);
+        }
+    }
+
+    /// A carried tag that is not this copy's: has its lane usable instances of this service?
+    #[cold]
+    #[inline(never)]
+    fn look_for_own_lane(&self, state: &State, kind: Kind, answer: u64, values: &[Option<&[u8]>]) {
+        let tag = TagId(answer as u16);
+        let usable = match self.lists.get(self.own_list.load(Ordering::Relaxed)) {
+            Some(own) => own.as_ref().map_or(0, |own| usable_in_lane(&own.list, tag)),
+            None => 0,
+        };
+        if usable == 0 {
+            return;
+        }
+        self.counts.add(Counter::TagEscaped);
+        self.strays.escaped.store(u32::from(tag.0) + 1, Ordering::Relaxed);
+        if let Some(ring) = self.ring.get().filter(|ring| ring.take(Class::Escape)) {
+            self.keep(ring, state, kind, answer, None, usable, values);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[allow(clippy::too_many_arguments)]
+    fn keep(
+        &self,
+        ring: &crate::ring::Ring,
+        state: &State,
+        kind: Kind,
+        answer: u64,
+        rule: Option<usize>,
+        usable: u32,
+        values: &[Option<&[u8]>],
+    ) {
+        let plan = &state.plans[kind as usize];
+        let carrier = if answer >> 16 & 0xff == CARRIED { plan.carrier(values) } else { None };
+        let (at, start, length) = (answer >> 32 & 0xff, answer >> 40 & 0xffff, answer >> 56);
+        let bytes = values.get(at as usize).copied().flatten().unwrap_or_default();
+        let unknown = bytes.get(start as usize..(start + length) as usize).unwrap_or_default();
+        let came = Came {
+            class: if usable > 0 { Class::Escape } else { Class::In },
+            answer,
+            kind: kind as u32,
+            snapshot: state.snapshot.number(),
+            rule,
+            carrier,
+            unknown,
+            usable,
+        };
+        self.keep_in(ring, &came, values);
+    }
+
+    /// Says that requests came to the wrong copy; on `trilane-ctl`.
+    pub(crate) fn tell_strays(&self) {
+        let noted = self.strays.escaped.swap(0, Ordering::Relaxed);
+        if noted == 0 {
+            return;
+        }
+        let tag = self.tag_name(TagId((noted - 1) as u16)).unwrap_or_default();
+        let own = match self.own_tag() {
+            "" => "the baseline".to_string(),
+            own => format!("lane `{own}`"),
+        };
+        let why = format!(
+            "a request of lane `{tag}` reached this copy of {own}, although lane `{tag}` has usable instances of this \
+            service: a caller without the library, one whose rules say so, or a balancer in between"
+        );
+        self.log(Level::Warn, "TRL-322", &tag, &why);
+    }
+
+    /// An outgoing call has no tag, and the binding found no reason why: its thread serves no request and runs no task
+    /// that was handed over, while a tagged request is being served. `site` says where the call was made, when the
+    /// binding looked (it looks rarely); neither values nor arguments belong into it.
+    pub fn tag_lost(&self, site: Option<&str>) {
+        if self.mode() == Mode::Off {
+            return;
+        }
+        self.counts.add(Counter::TagLost);
+        let Some(site) = site.filter(|site| !site.is_empty()) else { return };
+        let site: String = site.chars().filter(|c| !c.is_control()).take(MAX_SITE).collect();
+        let mut lost = self.strays.lost.lock();
+        let key = if lost.contains_key(&site) || lost.len() < MAX_SITES { site.as_str() } else { "" };
+        *lost.entry(key.to_string()).or_insert(0) += 1;
+        drop(lost);
+        let why = format!(
+            "a call without a tag left at {site} while a tagged request was being served; its thread got no scope \
+            from the request, so a tag may be lost there"
+        );
+        self.log(Level::Warn, "TRL-323", &site, &why);
+    }
+
+    /// Call sites where a tag may have been lost, and how often one was looked at there.
+    pub fn lost_sites(&self) -> Vec<(String, u64)> {
+        self.strays.lost.lock().iter().map(|(site, n)| (site.clone(), *n)).collect()
+    }
+}
+
+/// Usable instances of a lane by the native rules. Rules of other dialects may send a request elsewhere on purpose.
+fn usable_in_lane(list: &List, tag: TagId) -> u32 {
+    if list.plan().is_some() {
+        return 0;
+    }
+    let decision = route(list, tag, 0);
+    let subset = decision.subset.filter(|_| decision.case == Case::Own);
+    subset.and_then(|subset| list.usable(subset)).map_or(0, |usable| usable.len() as u32)
+}
