@@ -1,6 +1,8 @@
 """The demo's phases, in the order in which they are told."""
 
+import re
 import signal
+import subprocess
 import time
 
 from . import build, fleet, judge, lanes, load, table
@@ -84,6 +86,8 @@ class Story:
             self.gray_counts.append(len(verdict.gray_users))
             self.check(verdict.gray_users == gray, f"10 %: {len(verdict.gray_users)} users gray, not {len(gray)}")
             self.lose_stock(services, gray)
+            self.explain(services.processes["shop"], "a request came in to shop")
+            self.explain(services.processes["order-gray"], "a call to ")
             for percent in (50, 100):
                 gray = self.widen(percent, gray)
             self.flips = judge.flips(self.records)
@@ -110,6 +114,20 @@ class Story:
         for name, process in services.processes.items():
             for line in sorted(set(process.said(r"^trilane: (warn|error)")))[:5]:
                 print(f"demo: {name}: {line}", flush=True)
+
+    def explain(self, process, what):
+        """One of its own requests, explained by the living process, without a user's name in it."""
+        command = [self.options.dist / "trilane", "explain", "--pid", str(process.popen.pid), "--tag", "gray"]
+        told = subprocess.run([*command, "--last", "64"], capture_output=True, text=True, timeout=30)
+        blocks = re.split(r"\n(?=\S)", told.stdout.strip())
+        fitting = [block for block in blocks if what in block]
+        # A fallback has more to tell than a call that found its lane.
+        shown = ([block for block in fitting if "noinstances" in block] or fitting)[-1:]
+        self.check(shown, f"{process.name}: no decision explained: {told.stdout[-500:]}{told.stderr}")
+        for line in "\n".join(shown).splitlines():
+            print(f"demo: {process.name}: {line}", flush=True)
+        names = set(self.users).intersection(re.findall(r"[\w.-]+", told.stdout))
+        self.check(not names, f"{process.name}: the explanation tells {len(names)} users' ids")
 
     def noticed(self, services, marks, instances):
         """Waits until both copies of order know how many copies of stock there are."""
