@@ -24,7 +24,9 @@ fn a_living_process_tells_what_it_does() {
     let inert = status(&["--check"]);
     assert_eq!(inert.status.code(), Some(2), "{inert:?}");
 
-    let rules = std::env::temp_dir().join(format!("trilane-status-{}.yaml", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("trilane-status-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let rules = folder.join("lanes.yaml");
     std::fs::write(&rules, "apiVersion: trilane/v1\nmode: observe\nlanes: [{tag: gray}]\n").unwrap();
     let agent_option = format!("rules={},alicloud.service.tag=gray,service=shop,log=off", rules.display());
     let engine = Engine::default_or_start(Options { agent_option, explicit: true, binding: "c", ..Options::default() });
@@ -73,6 +75,27 @@ fn a_living_process_tells_what_it_does() {
     assert!(prometheus.contains(&line), "{prometheus}");
     assert_eq!(status(&["--check"]).status.code(), Some(0));
 
+    std::fs::write(
+        folder.join("next.yaml"),
+        "apiVersion: trilane/v1\nservices: [{name: stock, fallback: {noinstances: none}}]\n",
+    )
+    .unwrap();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !out(&status(&[])).contains("next.yaml, ") {
+        assert!(std::time::Instant::now() < end, "next.yaml never showed");
+    }
+    engine.route(list, engine.tag_find(b"nobody"), 0, 0, engine.list_stamp(list));
+    engine.route(list, gray, 0, 0, engine.list_stamp(list));
+    let text = out(&status(&[]));
+    assert!(text.contains("; next.yaml differs: 1 of 2\n"), "{text}");
+    std::fs::remove_file(folder.join("next.yaml")).unwrap();
+    // A copy that is tagged tells who sent it untagged requests.
+    engine.untagged(b"10.9.9.9:1234");
+    let text = out(&status(&[]));
+    assert!(text.contains("\nuntagged requests from 10.9.9.9 1\n"), "{text}");
+    let prometheus = out(&status(&["--prometheus"]));
+    assert!(prometheus.contains("trilane_untagged_requests_total{") && prometheus.contains("peer=\"10.9.9.9\"} 1\n"));
+
     std::fs::write(&rules, "apiVersion: trilane/v1\nlanes: {}\n").unwrap();
     let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while status(&["--check"]).status.code() != Some(1) {
@@ -85,5 +108,5 @@ fn a_living_process_tells_what_it_does() {
     while status(&["--check"]).status.code() != Some(2) {
         assert!(std::time::Instant::now() < end, "mode off never showed");
     }
-    std::fs::remove_file(&rules).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -152,7 +152,7 @@ fn said(step: &str) -> &str {
 
 fn line(d: &Value) -> String {
     let key = if d["rule_line"].is_null() { "line" } else { "rule_line" };
-    d[key].as_u64().map_or(String::new(), |line| format!("  (line {line})"))
+    d[key].as_u64().map_or(String::new(), |line| format!(" (line {line})"))
 }
 
 fn word<'v>(value: &'v Value, otherwise: &'static str) -> &'v str {

@@ -20,6 +20,10 @@ pub fn show(states: &BTreeMap<u32, Value>) -> String {
         Family("trilane_decisions_total", "counter", "Decisions by service and case.", Vec::new()),
         Family("trilane_observed_total", "counter", "Decisions in mode observe.", Vec::new()),
         Family("trilane_would_have_differed_total", "counter", "Those an even pick would send elsewhere.", Vec::new()),
+        Family("trilane_next_compared_total", "counter", "Decisions made by next.yaml too.", Vec::new()),
+        Family("trilane_next_differed_total", "counter", "Those that next.yaml makes otherwise.", Vec::new()),
+        Family("trilane_next_error", "gauge", "1 while next.yaml is refused.", Vec::new()),
+        Family("trilane_untagged_requests_total", "counter", "Untagged requests by caller, 65 at most.", Vec::new()),
         Family("trilane_events_total", "counter", "Everything else that is counted.", Vec::new()),
     ];
     for (pid, state) in states {
@@ -36,7 +40,7 @@ pub fn show(states: &BTreeMap<u32, Value>) -> String {
     out
 }
 
-fn one(families: &mut [Family; 10], pid: String, s: &Value) {
+fn one(families: &mut [Family; 14], pid: String, s: &Value) {
     let number = |v: &Value| v.as_u64().unwrap_or(0);
     let mut put = |at: usize, mut labels: Vec<(&'static str, String)>, value: u64| {
         labels.insert(0, ("pid", pid.clone()));
@@ -71,10 +75,20 @@ fn one(families: &mut [Family; 10], pid: String, s: &Value) {
         }
         put(7, vec![name()], number(&service["observed"]));
         put(8, vec![name()], number(&service["would_have_differed"]));
+        if !s["next"].is_null() {
+            put(9, vec![name()], number(&service["next_compared"]));
+            put(10, vec![name()], number(&service["next_differed"]));
+        }
+    }
+    if !s["next"].is_null() {
+        put(11, vec![], u64::from(!s["next"]["error"].is_null()));
+    }
+    for peer in s["untagged_from"].as_array().into_iter().flatten() {
+        put(12, vec![("peer", peer["peer"].as_str().unwrap_or("(others)").into())], number(&peer["requests"]));
     }
     let cases = ["own", "fallback_noinstances", "fallback_noavailabled", "fail", "baseline_missing"];
     for (event, n) in s["counters"].as_object().into_iter().flatten().filter(|(e, _)| !cases.contains(&e.as_str())) {
-        put(9, vec![("event", event.clone())], number(n));
+        put(13, vec![("event", event.clone())], number(n));
     }
 }
 

@@ -34,6 +34,13 @@ pub fn show(pid: u32, answer: &Answer, verdict: u8, why: &[String]) -> String {
             &format!("{} {} ago: {}", word(&rules["error"]["code"]), since(&rules["error"]["at"]), error.trim_end()),
         );
     }
+    let next = &s["next"];
+    if let Some(file) = next["file"].as_str() {
+        match next["error"]["text"].as_str() {
+            Some(error) => line("next", &format!("{} {}", word(&next["error"]["code"]), error.trim_end())),
+            None => line("next", &format!("{file}, {}, in shadow for {}", word(&next["hash"]), since(&next["since"]))),
+        }
+    }
     line("hooks", &hooks(s));
     for service in s["services"].as_array().into_iter().flatten() {
         line("service", &one_service(service));
@@ -95,6 +102,9 @@ fn one_service(service: &Value) -> String {
     }
     if service["observed"].as_u64() != Some(0) {
         _ = write!(text, "; would have differed: {} of {}", service["would_have_differed"], service["observed"]);
+    }
+    if service["next_compared"].as_u64().is_some_and(|n| n > 0) {
+        _ = write!(text, "; next.yaml differs: {} of {}", service["next_differed"], service["next_compared"]);
     }
     text
 }

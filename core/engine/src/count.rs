@@ -48,12 +48,16 @@ pub enum Counter {
     HookSwitchedOff,
     /// Requests of another lane that reached this copy although their lane has usable instances of this service.
     TagEscaped,
+    /// Requests that the rules in shadow were asked to colour.
+    NextRequests,
+    /// Those that they colour in another way.
+    NextRequestsDiffered,
     /// Outgoing calls without a tag from a thread of no known origin, while a tagged request was being served.
     TagLost,
 }
 
 /// All counters, in order.
-pub const ALL: [(Counter, &str); 20] = [
+pub const ALL: [(Counter, &str); 22] = [
     (Counter::Own, "own"),
     (Counter::FallbackNoInstances, "fallback_noinstances"),
     (Counter::FallbackNoneAvailable, "fallback_noavailabled"),
@@ -73,6 +77,8 @@ pub const ALL: [(Counter, &str); 20] = [
     (Counter::UntaggedHere, "untagged_here"),
     (Counter::HookSwitchedOff, "hook_switched_off"),
     (Counter::TagEscaped, "tag_escaped"),
+    (Counter::NextRequests, "next_requests"),
+    (Counter::NextRequestsDiffered, "next_requests_differed"),
     (Counter::TagLost, "tag_lost"),
 ];
 
@@ -117,10 +123,12 @@ impl Counts {
 /// What is counted of the decisions about one service: a [`Case`] by its number, then these.
 const OBSERVED: usize = 5;
 const DIFFERED: usize = 6;
+const COMPARED: usize = 7;
+const NEXT_DIFFERED: usize = 8;
 
 #[derive(Default)]
 #[repr(align(128))]
-struct TallyShard([AtomicU64; 8]);
+struct TallyShard([AtomicU64; 9]);
 
 /// The decisions about one service, by case; in `observe` also how many would have differed.
 #[derive(Default)]
@@ -149,6 +157,26 @@ impl Tally {
     /// Observed decisions, and how many of them an even pick of the framework's would have sent elsewhere.
     pub fn observed(&self) -> (u64, u64) {
         (self.sum(OBSERVED), self.sum(DIFFERED))
+    }
+
+    /// Counts a decision that the rules in shadow made as well.
+    pub fn compared(&self, differs: bool) {
+        let shard = &self.0[mine()].0;
+        shard[COMPARED].fetch_add(1, Ordering::Relaxed);
+        shard[NEXT_DIFFERED].fetch_add(u64::from(differs), Ordering::Relaxed);
+    }
+
+    /// Decisions made by both, and how many of them differ.
+    pub fn next(&self) -> (u64, u64) {
+        (self.sum(COMPARED), self.sum(NEXT_DIFFERED))
+    }
+
+    /// Other rules are in shadow now.
+    pub fn forget_next(&self) {
+        for shard in &self.0 {
+            shard.0[COMPARED].store(0, Ordering::Relaxed);
+            shard.0[NEXT_DIFFERED].store(0, Ordering::Relaxed);
+        }
     }
 
     fn sum(&self, at: usize) -> u64 {

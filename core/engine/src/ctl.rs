@@ -63,6 +63,7 @@ impl Engine {
         self.warm_up();
         self.refill_samples();
         let reloaded = self.reload();
+        self.look_next();
         if self.guard.untold() || reloaded {
             self.notify();
         }

@@ -3,13 +3,14 @@
 use crate::count::{self, Counter, Counts};
 use crate::ctl::{self, Stop};
 use crate::edge::Border;
-use crate::escape::Strays;
+use crate::escape::{Strays, is_own};
 use crate::guard::{self, Guard};
 use crate::lists::{Desk, Lists};
 use crate::log::{Level, Log};
 use crate::process;
 use crate::ring::Ring;
 use crate::settings::{DEFAULT_RULES, Settings};
+use crate::shadow::Shadow;
 use crate::state::State;
 use crate::status::Told;
 use arc_swap::ArcSwap;
@@ -89,6 +90,7 @@ pub struct Engine {
     /// The newest list of this process's own service; 0 for none.
     pub(crate) own_list: AtomicU64,
     pub(crate) strays: Strays,
+    pub(crate) shadow: Shadow,
 }
 
 static DEFAULT: OnceLock<Arc<Engine>> = OnceLock::new();
@@ -130,6 +132,7 @@ impl Engine {
             ring: OnceLock::new(),
             own_list: AtomicU64::new(0),
             strays: Strays::default(),
+            shadow: Shadow::default(),
         });
         engine.reload();
         if watched {
@@ -344,7 +347,7 @@ impl Engine {
 
     /// Gives shares that warm up their size of now. Names and lists stay, so nobody has to read anything again.
     pub(crate) fn warm_up(&self) {
-        let _desk = self.desk.lock();
+        let desk = self.desk.lock();
         let old = self.state.load_full();
         // A little past the end too, so that the last step to the full size is taken.
         if !old.snapshot.grows_at(now().saturating_sub(3)) {
@@ -356,6 +359,7 @@ impl Engine {
         let file = old.rules_file.clone();
         let mut state = State::new(&self.settings, self.base_mode, snapshot, old.service.clone(), file);
         state.authorities = old.authorities.clone();
+        state.compare_with(desk.next.as_deref());
         self.state.store(Arc::new(state));
     }
 
@@ -364,7 +368,7 @@ impl Engine {
     }
 
     /// Re-indexes every live list, then publishes the state: a reader never meets rules that its lists do not have.
-    fn publish(
+    pub(crate) fn publish(
         &self,
         desk: &mut Desk,
         snapshot: Snapshot,
@@ -372,6 +376,7 @@ impl Engine {
         file: Option<(String, u32)>,
     ) {
         let mut state = State::new(&self.settings, self.base_mode, snapshot, service, file);
+        state.compare_with(desk.next.as_deref());
         let old = self.state.load_full();
         let mut replaced: Vec<u64> = old.authorities.values().copied().collect();
         for id in self.lists.ids(desk).into_iter().filter(|id| !replaced.contains(id)) {
@@ -401,8 +406,7 @@ impl Engine {
                 state.authorities.extend(keys.map(|a| (a, id)));
             }
         }
-        let own = state.service.as_ref().and_then(|(name, _)| self.list_named(desk, name));
-        self.own_list.store(own.unwrap_or(0), Ordering::Relaxed);
+        self.find_own_list(desk, &state);
         self.state.store(Arc::new(state));
         replaced.sort_unstable();
         replaced.dedup();
@@ -411,20 +415,11 @@ impl Engine {
         }
     }
 
-    /// A live list of this name; the newest comes last.
-    fn list_named(&self, desk: &Desk, name: &str) -> Option<u64> {
-        let named = |id: &u64| {
-            let list = self.lists.get(*id);
-            list.is_some_and(|l| l.as_ref().is_some_and(|p| p.list.names().iter().any(|n| **n == *name)))
-        };
-        self.lists.ids(desk).into_iter().rev().find(named)
-    }
-
     fn add_list(&self, desk: &mut Desk, names: Arc<[Arc<str>]>, listed: Vec<Listed>) -> u64 {
         let state = self.state.load();
         let list = List::new(names, listed.into(), &state.snapshot, state.mode, desk.next_stamp());
         self.make_ring();
-        let own = state.service.as_ref().is_some_and(|(name, _)| list.names().iter().any(|n| **n == **name));
+        let own = is_own(&state, &list);
         let id = self.lists.add(desk, list);
         if let Some(id) = id.filter(|_| own) {
             self.own_list.store(id, Ordering::Relaxed);

@@ -4,6 +4,7 @@
 use crate::count::Counter;
 use crate::engine::Engine;
 use crate::inbound::{CARRIED, Kind, OFF, STALE};
+use crate::lists::Desk;
 use crate::log::Level;
 use crate::ring::Class;
 use crate::sample::Came;
@@ -43,6 +44,9 @@ impl Engine {
     ) {
         let (tag, source) = (TagId(answer as u16), answer >> 16 & 0xff);
         let flags = (answer >> 24) as u8;
+        if flags & (OFF | STALE) == 0 && state.plans[kind as usize].compares() {
+            self.compare_in(state, kind, answer, values);
+        }
         if tag == TagId::NONE && (flags & (OFF | STALE) != 0 || !state.plans[kind as usize].colours()) {
             return;
         }
@@ -104,6 +108,13 @@ impl Engine {
         self.keep_in(ring, &came, values);
     }
 
+    /// Looks for a list of this process's own service: the newest comes last.
+    pub(crate) fn find_own_list(&self, desk: &Desk, state: &State) {
+        let own = |id: &u64| self.lists.get(*id).is_some_and(|l| l.as_ref().is_some_and(|p| is_own(state, &p.list)));
+        let found = self.lists.ids(desk).into_iter().rev().find(own);
+        self.own_list.store(found.unwrap_or(0), Ordering::Relaxed);
+    }
+
     /// Says that requests came to the wrong copy; on `trilane-ctl`.
     pub(crate) fn tell_strays(&self) {
         let noted = self.strays.escaped.swap(0, Ordering::Relaxed);
@@ -147,6 +158,11 @@ impl Engine {
     pub fn lost_sites(&self) -> Vec<(String, u64)> {
         self.strays.lost.lock().iter().map(|(site, n)| (site.clone(), *n)).collect()
     }
+}
+
+/// Whether a list is of this process's own service.
+pub(crate) fn is_own(state: &State, list: &List) -> bool {
+    state.service.as_ref().is_some_and(|(name, _)| list.names().iter().any(|n| **n == **name))
 }
 
 /// Usable instances of a lane by the native rules. Rules of other dialects may send a request elsewhere on purpose.

@@ -62,6 +62,8 @@ enum Source {
 
 /// The number of a tag that a carrier brought.
 pub(crate) const CARRIED: u64 = Source::Carried as u64;
+/// The number of a tag that an entry rule gave.
+pub(crate) const COLOURED: u64 = Source::Entry as u64;
 /// Their names, by number.
 pub(crate) const SOURCES: [&str; 5] = ["none", "carried", "entry rule", "trace table", "own tag"];
 
@@ -78,6 +80,9 @@ pub(crate) struct Plan {
     /// Rules of another dialect that say where a tag comes from, and by their fields the position in `names`.
     tags: Option<TagPlan>,
     tags_at: Vec<usize>,
+    /// How the rules in shadow colour, where there are some.
+    next: Option<Option<EntryPlan>>,
+    next_at: Vec<usize>,
 }
 
 /// What the rules in force say about incoming requests.
@@ -120,7 +125,36 @@ impl Plan {
         let tags = asks.tags.filter(|_| kind != Kind::Message).cloned();
         let asked: Vec<String> = tags.iter().flat_map(|t| t.fields()).map(name_of).collect();
         let tags_at = asked.iter().map(&mut position).collect();
-        Plan { names, carriers, entry, entry_at, trust, trust_at, tags, tags_at }
+        Plan { names, carriers, entry, entry_at, trust, trust_at, tags, tags_at, next: None, next_at: Vec::new() }
+    }
+
+    /// Has the rules in shadow colour too.
+    pub fn compare_with(&mut self, entry: Option<&EntryPlan>) {
+        for name in entry.iter().flat_map(|e| e.names()) {
+            let known = self.names.iter().position(|n| n == name);
+            self.next_at.push(known.unwrap_or(self.names.len()));
+            if known.is_none() {
+                self.names.push(name.clone());
+            }
+        }
+        self.next = Some(entry.cloned());
+    }
+
+    /// The tag that the rules in shadow give; `None` where there are none, or they leave it to chance.
+    pub fn next_colour(&self, values: &[Option<&[u8]>]) -> Option<TagId> {
+        match self.next.as_ref()? {
+            None => Some(TagId::NONE),
+            Some(entry) if entry.by_chance() => None,
+            Some(entry) => {
+                let coloured = entry.decide(|name| values[self.next_at[name]], 0);
+                Some(coloured.map_or(TagId::NONE, |(_, tag)| tag))
+            }
+        }
+    }
+
+    /// Whether rules in shadow are asked.
+    pub fn compares(&self) -> bool {
+        self.next.is_some()
     }
 
     /// Whether entry rules colour here.

@@ -9,6 +9,7 @@
 //! | `escape` | requests in the wrong lane's copy, calls that lost their tag |
 //! | `dialects` | rules of other dialects: loading, decisions that read values of the call |
 //! | `lists` | published lists by id |
+//! | `shadow` | `next.yaml`: decided by, not acted on |
 //! | `state` | the snapshot in force, and how a new one is published |
 //! | `ctl` | the one thread: watches the rule file, says what happened |
 //! | `guard` | hooks that fail too often |
@@ -34,6 +35,7 @@ mod process;
 mod ring;
 mod sample;
 pub mod settings;
+mod shadow;
 mod state;
 mod status;
 

@@ -1,10 +1,12 @@
 //! Published lists by id. Readers take no lock; whoever changes something holds the engine's publishing lock.
 
 use crate::count::{Tallies, Tally};
+use crate::shadow::Next;
 use arc_swap::{ArcSwapOption, Guard};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
+use trilane_lane::Mode;
 use trilane_lane::list::List;
 use trilane_lane::tag::TagId;
 
@@ -20,6 +22,8 @@ pub(crate) struct Published {
     pub failed: AtomicU32,
     /// The decisions about its service, over all of its lists.
     pub tally: Arc<Tally>,
+    /// The same list under the rules in shadow.
+    pub next: Option<List>,
 }
 
 type Slot = ArcSwapOption<Published>;
@@ -39,6 +43,8 @@ pub(crate) struct Desk {
     retired: Vec<Arc<Published>>,
     stamp: u32,
     pub tallies: Tallies,
+    /// The rules in shadow.
+    pub next: Option<Arc<Next>>,
 }
 
 impl Lists {
@@ -105,7 +111,8 @@ impl Lists {
         let chunk = self.chunks[at / CHUNK].get_or_init(|| (0..CHUNK).map(|_| Slot::empty()).collect());
         let new = list.map(|list| {
             let tally = list.names().first().map_or_else(Arc::default, |name| desk.tallies.of(name));
-            Arc::new(Published { id, list, failed: AtomicU32::new(0), tally })
+            let next = desk.next.as_ref().map(|next| list.reindex(&next.snapshot, Mode::On, 0));
+            Arc::new(Published { id, list, failed: AtomicU32::new(0), tally, next })
         });
         desk.retired.extend(chunk[at % CHUNK].swap(new));
         // A count of one means that no reader holds it and, since it is out of its slot, none can.

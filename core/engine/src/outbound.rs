@@ -58,6 +58,9 @@ impl Engine {
         };
         let first = published.tally.add(decision.case);
         self.sample_out(published, tag, entropy, values, &decision, first);
+        if let Some(next) = &published.next {
+            self.compare(published, next, tag, entropy, values, &decision);
+        }
         if decision.case == Case::Fail {
             published.note_failure(tag);
         }

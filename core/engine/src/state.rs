@@ -2,6 +2,7 @@
 
 use crate::inbound::{Asks, Kind, Plan};
 use crate::settings::Settings;
+use crate::shadow::Next;
 use std::collections::HashMap;
 use std::sync::Arc;
 use trilane_lane::Mode;
@@ -38,6 +39,14 @@ impl State {
         let asks = Asks { entry, trust: trust.as_ref(), tags: tags.as_ref() };
         let plans = [Kind::Http, Kind::Dubbo, Kind::Message].map(|kind| Plan::new(kind, settings, asks));
         State { snapshot, mode, service, plans, authorities: HashMap::default(), rules_file }
+    }
+
+    /// Has requests coloured by the rules in shadow too.
+    pub fn compare_with(&mut self, next: Option<&Next>) {
+        let Some(next) = next else { return };
+        let entry = self.service.as_ref().and_then(|(name, _)| next.snapshot.entry_of(name));
+        self.plans[Kind::Http as usize].compare_with(entry);
+        self.plans[Kind::Dubbo as usize].compare_with(entry);
     }
 
     /// What the start line says of the rule file.

@@ -58,7 +58,7 @@ impl Told {
     }
 }
 
-fn millis(at: SystemTime) -> u64 {
+pub(crate) fn millis(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 
@@ -106,6 +106,7 @@ impl Engine {
         let services = self.services();
         let counters: Map<String, Value> = ALL.iter().map(|(c, n)| (n.to_string(), self.counted(*c).into())).collect();
         let (lists, watched) = (self.live_lists().len(), self.watched_path());
+        let next = self.next_told();
         // Taken last and held alone: others take it while they hold the desk or the source.
         let told = self.told.lock();
         let error =
@@ -134,6 +135,7 @@ impl Engine {
                 "file": path, "watched": watched, "hash": hash,
                 "since": told.rules_since.map(millis), "error": error,
             },
+            "next": next,
             "hooks": hooks.iter().map(hook).collect::<Vec<_>>(),
             "hooks_said": told.hooks_said,
             "lists": lists,
@@ -196,6 +198,7 @@ impl Engine {
                 .map(|(tag, (size, usable))| (tag, json!({"instances": size, "usable": usable})))
                 .collect();
             let (observed, differed) = tally.observed();
+            let (compared, next_differed) = tally.next();
             let decisions: Map<String, Value> = ALL
                 .iter()
                 .filter_map(|(counter, name)| Some((name.to_string(), tally.get(case_of(*counter)?).into())))
@@ -204,6 +207,7 @@ impl Engine {
                 "service": &**name, "mode": (lists > 0).then(|| mode.word()), "lists": lists,
                 "tags": instances, "more_tags": more, "decisions": decisions,
                 "observed": observed, "would_have_differed": differed,
+                "next_compared": compared, "next_differed": next_differed,
             })
         };
         desk.tallies.iter().map(tell).collect()
