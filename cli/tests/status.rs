@@ -42,18 +42,7 @@ fn a_living_process_tells_what_it_does() {
         engine.route(list, gray, 0, 0, engine.list_stamp(list));
     }
 
-    // What it told before is what it tells again: the ring is read on the process's own thread.
-    let explain = |args: &[&str]| {
-        let pid = std::process::id().to_string();
-        out(&Command::new(env!("CARGO_BIN_EXE_trilane")).args(["explain", "--pid", &pid]).args(args).output().unwrap())
-    };
-    let told = explain(&["--service", "stock", "--tag", "gray", "--last", "2"]);
-    let tree = "a call to stock, tag gray, only observed\n  no rule names it: the default policy; 2 healthy instances\n  \
-        lane gray: usable [1 usable of 1]\n  case own, picked 10.0.0.2:1\n";
-    assert_eq!(told.matches(tree).count(), 2, "{told}");
-    let last: Value = serde_json::from_str(explain(&["--json", "--last", "1"]).trim()).expect("JSON");
-    assert_eq!([&last["kind"], &last["pick"], &last["case"]], ["out", "10.0.0.2:1", "own"]);
-
+    told_of_single_decisions();
     let text = out(&status(&[]));
     let state: Value = serde_json::from_str(&out(&status(&["--json"]))).expect("JSON");
     assert_eq!(state["pid"], std::process::id());
@@ -75,27 +64,7 @@ fn a_living_process_tells_what_it_does() {
     assert!(prometheus.contains(&line), "{prometheus}");
     assert_eq!(status(&["--check"]).status.code(), Some(0));
 
-    std::fs::write(
-        folder.join("next.yaml"),
-        "apiVersion: trilane/v1\nservices: [{name: stock, fallback: {noinstances: none}}]\n",
-    )
-    .unwrap();
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while !out(&status(&[])).contains("next.yaml, ") {
-        assert!(std::time::Instant::now() < end, "next.yaml never showed");
-    }
-    engine.route(list, engine.tag_find(b"nobody"), 0, 0, engine.list_stamp(list));
-    engine.route(list, gray, 0, 0, engine.list_stamp(list));
-    let text = out(&status(&[]));
-    assert!(text.contains("; next.yaml differs: 1 of 2\n"), "{text}");
-    std::fs::remove_file(folder.join("next.yaml")).unwrap();
-    // A copy that is tagged tells who sent it untagged requests.
-    engine.untagged(b"10.9.9.9:1234");
-    let text = out(&status(&[]));
-    assert!(text.contains("\nuntagged requests from 10.9.9.9 1\n"), "{text}");
-    let prometheus = out(&status(&["--prometheus"]));
-    assert!(prometheus.contains("trilane_untagged_requests_total{") && prometheus.contains("peer=\"10.9.9.9\"} 1\n"));
-
+    told_of_next_rules_and_of_callers(&folder, &engine, list);
     std::fs::write(&rules, "apiVersion: trilane/v1\nlanes: {}\n").unwrap();
     let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while status(&["--check"]).status.code() != Some(1) {
@@ -109,4 +78,41 @@ fn a_living_process_tells_what_it_does() {
         assert!(std::time::Instant::now() < end, "mode off never showed");
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+fn told_of_next_rules_and_of_callers(folder: &std::path::Path, engine: &Engine, list: u64) {
+    std::fs::write(
+        folder.join("next.yaml"),
+        "apiVersion: trilane/v1\nservices: [{name: stock, fallback: {noinstances: none}}]\n",
+    )
+    .unwrap();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !out(&status(&[])).contains("next.yaml, ") {
+        assert!(std::time::Instant::now() < end, "next.yaml never showed");
+    }
+    engine.route(list, engine.tag_find(b"nobody"), 0, 0, engine.list_stamp(list));
+    engine.route(list, engine.tag_find(b"gray"), 0, 0, engine.list_stamp(list));
+    let text = out(&status(&[]));
+    assert!(text.contains("; next.yaml differs: 1 of 2\n"), "{text}");
+    std::fs::remove_file(folder.join("next.yaml")).unwrap();
+    // A copy that is tagged tells who sent it untagged requests.
+    engine.untagged(b"10.9.9.9:1234");
+    let text = out(&status(&[]));
+    assert!(text.contains("\nuntagged requests from 10.9.9.9 1\n"), "{text}");
+    let prometheus = out(&status(&["--prometheus"]));
+    assert!(prometheus.contains("trilane_untagged_requests_total{") && prometheus.contains("peer=\"10.9.9.9\"} 1\n"));
+}
+
+fn told_of_single_decisions() {
+    // What it told before is what it tells again: the ring is read on the process's own thread.
+    let explain = |args: &[&str]| {
+        let pid = std::process::id().to_string();
+        out(&Command::new(env!("CARGO_BIN_EXE_trilane")).args(["explain", "--pid", &pid]).args(args).output().unwrap())
+    };
+    let told = explain(&["--service", "stock", "--tag", "gray", "--last", "2"]);
+    let tree = "a call to stock, tag gray, only observed\n  no rule names it: the default policy; 2 healthy instances\n  \
+        lane gray: usable [1 usable of 1]\n  case own, picked 10.0.0.2:1\n";
+    assert_eq!(told.matches(tree).count(), 2, "{told}");
+    let last: Value = serde_json::from_str(explain(&["--json", "--last", "1"]).trim()).expect("JSON");
+    assert_eq!([&last["kind"], &last["pick"], &last["case"]], ["out", "10.0.0.2:1", "own"]);
 }
