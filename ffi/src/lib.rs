@@ -29,6 +29,8 @@ pub use text::*;
 // Exports of the Java agent reach the library only if the crate is linked.
 #[cfg(feature = "jvm")]
 pub use trilane_agent;
+#[cfg(feature = "java")]
+pub use trilane_java_client;
 
 /// Number of this ABI; a binding refuses any other. Before 1.0 it moves with every change of a signature.
 pub const TRILANE_ABI_VERSION: u32 = 2;

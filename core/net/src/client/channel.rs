@@ -31,6 +31,7 @@ pub type Interceptor = dyn Fn(&mut Request) -> Result<(), Status> + Send + Sync;
 pub struct ChannelBuilder {
     targets: Vec<String>,
     authority: Option<String>,
+    agent: Option<String>,
     limits: Limits,
     retry: Retry,
     connections: usize,
@@ -49,6 +50,18 @@ impl ChannelBuilder {
     /// With these limits instead of the default ones.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The longest message that is received, bytes; the other limits stay.
+    pub fn max_message_size(mut self, bytes: u32) -> Self {
+        self.limits.max_message_size = bytes;
+        self
+    }
+
+    /// What `user-agent` says before our own name.
+    pub fn user_agent(mut self, agent: &str) -> Self {
+        self.agent = Some(agent.to_string());
         self
     }
 
@@ -103,7 +116,7 @@ impl ChannelBuilder {
             ),
             authority,
             scheme,
-            base: base_headers(),
+            base: base_headers(self.agent.as_deref()),
             budget: Budget::new(&self.retry),
             retry: self.retry,
             limits: self.limits,
@@ -117,11 +130,13 @@ impl ChannelBuilder {
     }
 }
 
-fn base_headers() -> HeaderMap {
+fn base_headers(agent: Option<&str>) -> HeaderMap {
     let mut base = HeaderMap::with_capacity(8);
     base.insert(TE, HeaderValue::from_static("trailers"));
     base.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    base.insert(USER_AGENT, HeaderValue::from_static(concat!("trilane/", env!("CARGO_PKG_VERSION"))));
+    let ours = HeaderValue::from_static(concat!("trilane/", env!("CARGO_PKG_VERSION")));
+    let both = |agent| HeaderValue::try_from(format!("{agent} {}", ours.to_str().unwrap_or_default())).ok();
+    base.insert(USER_AGENT, agent.and_then(both).unwrap_or(ours.clone()));
     base.insert(HeaderName::from_static("grpc-accept-encoding"), HeaderValue::from_static("gzip"));
     base
 }
@@ -156,6 +171,7 @@ impl Channel {
         ChannelBuilder {
             targets: targets.into_iter().map(Into::into).collect(),
             authority: None,
+            agent: None,
             // grpc-go's servers end connections with more PINGs than one in five minutes.
             limits: Limits { keepalive_time: Duration::from_secs(330), ..Limits::default() },
             retry: Retry::default(),

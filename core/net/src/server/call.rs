@@ -47,6 +47,11 @@ impl Call {
         self.uri.path()
     }
 
+    /// Whom the caller asked for (`:authority`); empty if it did not say.
+    pub fn authority(&self) -> &str {
+        self.uri.authority().map_or("", |a| a.as_str())
+    }
+
     /// The request's headers, as they are on the wire.
     pub fn head(&self) -> &Head {
         &self.head

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.trilane.grpc;
+
+import io.grpc.Context;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.Status;
+import io.grpc.stub.StreamObserver;
+import io.grpc.testing.integration.EmptyProtos.Empty;
+import io.grpc.testing.integration.Messages.SimpleRequest;
+import io.grpc.testing.integration.Messages.SimpleResponse;
+import io.grpc.testing.integration.TestServiceGrpc;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
+
+/** What the tests' server does. */
+final class Service extends TestServiceGrpc.TestServiceImplBase implements ServerInterceptor {
+    static final Empty EMPTY = Empty.getDefaultInstance();
+
+    volatile Metadata headers;
+    volatile Context context;
+    /** What a unary call does before it answers. */
+    final AtomicReference<Runnable> before = new AtomicReference<>(() -> {});
+    /** What a unary call ends with; null: an answer. */
+    volatile Throwable error;
+    final CountDownLatch cancelled = new CountDownLatch(1);
+
+    @Override
+    public <Q, P> ServerCall.Listener<Q> interceptCall(
+            ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
+        this.headers = headers;
+        return next.startCall(call, headers);
+    }
+
+    @Override
+    public void emptyCall(Empty request, StreamObserver<Empty> observer) {
+        context = Context.current();
+        context.addListener(c -> cancelled.countDown(), Runnable::run);
+        before.get().run();
+        if (error != null) {
+            observer.onError(error);
+            return;
+        }
+        observer.onNext(request);
+        observer.onCompleted();
+    }
+
+    @Override
+    public void unaryCall(SimpleRequest request, StreamObserver<SimpleResponse> observer) {
+        observer.onNext(SimpleResponse.newBuilder().setPayload(request.getPayload()).build());
+        observer.onCompleted();
+    }
+
+    static int alive() {
+        int alive = 0;
+        for (Hub hub : new Hub[] {Hub.client(), Hub.server()}) {
+            for (int what = 0; what < 3; what++) {
+                alive += Native.alive(hub.id, what);
+            }
+        }
+        return alive;
+    }
+
+    /** Waits for what no event tells of; fails after ten seconds. */
+    static void until(String what, BooleanSupplier is) throws InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        while (!is.getAsBoolean()) {
+            if (System.nanoTime() > end) {
+                throw new AssertionError("not within ten seconds: " + what);
+            }
+            TimeUnit.MILLISECONDS.sleep(1);
+        }
+    }
+
+    static Status unknown(String why) {
+        return Status.UNKNOWN.withDescription(why);
+    }
+}
