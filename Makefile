@@ -1,7 +1,7 @@
 # make build   dist/libtrilane.so, dist/libtrilane.a, dist/trilane.h, dist/trilane, dist/go
 # make test    what CI runs           make test-all   the wide matrix
 # make demo    four services, two lanes               make vectors    the shared cases in three languages
-# make bench   the figures
+# make bench   the figures                            make net        the library with the transport, Java's jar
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -15,7 +15,7 @@ suite = @echo "== $(1)"; start=$$SECONDS; { $(2); } || exit 1; echo "== $(1): $$
 # Shows a suite's lines, and at the end how many things it says that it skipped.
 skips = awk '{ print; fflush() } /^skipped: / { n++ } END { print n + 0 " skipped" }'
 
-.PHONY: help tools build dist test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint interop interop-tests rules-tests
+.PHONY: help tools build net dist test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint interop interop-tests rules-tests
 
 help:
 	@sed -n '1,5s/^# //p' Makefile
@@ -46,6 +46,15 @@ build: tools
 		&& cp -f target/release/trilane $(DIST)/trilane.new && mv -f $(DIST)/trilane.new $(DIST)/trilane)
 	$(call suite,build: Go module,bindings-go/package.sh $(DIST))
 
+# The library with the transport and the jar that uses it: dist/net/libtrilane.so, dist/net/trilane-grpc.jar.
+net: tools
+	@mkdir -p $(DIST)/net
+	$(call suite,build: transport and Java's jar,$(CARGO) build --quiet --release -p trilane-ffi --features jvm$(comma)java --target-dir target/net \
+		&& cp -f target/net/release/libtrilane.so $(DIST)/net/libtrilane.so.new && mv -f $(DIST)/net/libtrilane.so.new $(DIST)/net/libtrilane.so \
+		&& strip --strip-unneeded $(DIST)/net/libtrilane.so \
+		&& mvn -q -B -f bindings-java/client/pom.xml -Dmaven.test.skip package -DbuildDirectory=$(CURDIR)/target/java-client \
+		&& cp -f target/java-client/trilane-grpc-0.1.0.jar $(DIST)/net/trilane-grpc.jar)
+
 lint:
 	$(call suite,lint,$(CARGO) fmt --all --check && $(CARGO) clippy --quiet --workspace --all-targets --features trilane-ffi/jvm -- -D warnings \
 		&& test -z "$$(gofmt -l bindings-go tests)")
@@ -73,6 +82,7 @@ interop-tests:
 	$(call suite,triple: Go,$(CARGO) build --quiet -p trilane-interop && $(CARGO) build --quiet -p trilane-ffi --features net \
 		&& bindings-go/triple/test.sh target/debug)
 	$(call suite,interop,$(CARGO) build --quiet -p trilane-interop && python3 tests/interop/run.py --bin target/debug)
+	$(call suite,triple: Java,$(CARGO) build --quiet -p trilane-ffi --features java && python3 bindings-java/client/test.py target/debug)
 
 go-tests: build
 	$(call suite,go,bindings-go/test.sh)

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
-use trilane_net::server::Message;
 use trilane_net::client::ChannelBuilder;
+use trilane_net::server::Message;
 use trilane_net::{Channel, ClientCall, ClientTls, Code, Headers, Identity, Io, Outcome, Request, Status};
 
 /// Wait for a connection instead of failing while there is none.

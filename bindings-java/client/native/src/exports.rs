@@ -138,7 +138,13 @@ pub unsafe extern "system" fn Java_io_github_trilane_grpc_Native_callUnary(
         // SAFETY: as promised.
         let hub = unsafe { at(hub) };
         let Some(channel) = hub.channel(channel.cast_unsigned()) else { return false };
-        client::unary(hub, &channel, id.cast_unsigned(), asked(env, flags, nanos, path, metadata), env.message(message));
+        client::unary(
+            hub,
+            &channel,
+            id.cast_unsigned(),
+            asked(env, flags, nanos, path, metadata),
+            env.message(message),
+        );
         true
     })
 }

@@ -8,8 +8,8 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use trilane_net::server::Message;
@@ -41,7 +41,8 @@ pub(crate) fn start(hub: &'static Hub, number: i32, options: &[u8], io: &Arc<Io>
         builder = builder.stream(&path, move |stream| Box::pin(serve(hub, (number, place as u32), stream)));
     }
     if one("fallback").is_some() {
-        let unknown = Handler::Stream(Box::new(move |stream| -> Running<'_> { Box::pin(serve(hub, (number, UNKNOWN), stream)) }));
+        let unknown =
+            Handler::Stream(Box::new(move |stream| -> Running<'_> { Box::pin(serve(hub, (number, UNKNOWN), stream)) }));
         builder = builder.unknown(unknown);
     }
     if let (Some(certificates), Some(key)) = (one("certificates"), one("key")) {

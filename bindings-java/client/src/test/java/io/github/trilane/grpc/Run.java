@@ -10,7 +10,10 @@ import org.junit.runner.manipulation.Filter;
 import org.junit.runner.notification.Failure;
 import org.junit.runner.notification.RunListener;
 
-/** {@code Run CLASS[:case,case…|:!case,case…]…}: with only those cases, or without them. Runs cases, prints failures and a line for each class, exits with 1 if one failed. */
+/**
+ * {@code Run CLASS[:case,case…|:!case,case…]…}: runs a class's cases, only those or without them, prints failures and a
+ * line for each class, and exits with 1 if one failed.
+ */
 public final class Run {
     private Run() {}
 
