@@ -136,6 +136,33 @@ typedef struct trilane_instance {
   bool healthy;
 } trilane_instance;
 
+/*
+ What is to be done with one call besides choosing its instance. Set `struct_size` to `sizeof(trilane_policy)`; 0 is
+ nothing.
+ */
+typedef struct trilane_policy {
+  /*
+   `sizeof(trilane_policy)`.
+   */
+  size_t struct_size;
+  /*
+   Milliseconds to wait before the call is sent.
+   */
+  uint32_t delay_ms;
+  /*
+   HTTP status to answer in place of sending it.
+   */
+  uint32_t abort_http;
+  /*
+   gRPC status to answer in place of sending it.
+   */
+  uint32_t abort_grpc;
+  /*
+   Milliseconds for the whole call.
+   */
+  uint32_t timeout_ms;
+} trilane_policy;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -462,6 +489,56 @@ uint64_t trilane_route(const struct trilane_engine *engine,
                        uint64_t key,
                        uint64_t entropy,
                        uint32_t stamp);
+
+/*
+ Writes the names of the values of a call that deciding about this list reads, and returns how many there are: a
+ header or attachment by its name, lower-case, else with a colon: `:path` (with its query; of an RPC
+ `/service/method`), `:method` (GET), `:authority`, `:scheme`, `:service`, `:rpc-method`, `:arg.0` (the text of the
+ first argument), `:caller`. The texts live as long as the engine; the stamp is the list's, 0 when it is gone.
+ `flags_out`: 1 rules decide that want values and entropy (`trilane_route_with`; without, `trilane_route` is enough);
+ 2 destinations may have a delay, an abort or a timeout (`trilane_policy_of`). Ask again when a route answers stale.
+
+ # Safety
+ `out` is NULL or has room for `capacity` texts.
+ */
+size_t trilane_route_names(const struct trilane_engine *engine,
+                           uint64_t list,
+                           struct trilane_str *out,
+                           size_t capacity,
+                           uint32_t *flags_out,
+                           uint32_t *stamp_out);
+
+/*
+ Decides as `trilane_route` does, with the values of the call: `values[i]` belongs to name `i` of
+ `trilane_route_names`; `ptr` NULL = absent. At most 256 are read. The answer is that of `trilane_route`; where the
+ subset is none and the index is not, that one instance serves.
+
+ # Safety
+ `values` has `len` texts, all valid for the call.
+ */
+uint64_t trilane_route_with(const struct trilane_engine *engine,
+                            uint64_t list,
+                            uint32_t tag,
+                            uint64_t entropy,
+                            uint32_t stamp,
+                            const struct trilane_str *values,
+                            size_t len);
+
+/*
+ Writes what is to be done with a call besides choosing its instance: where the names' flags have 2, and with the
+ very arguments that `trilane_route_with` got. Nothing in `observe`, and nothing when the stamp is outdated.
+
+ # Safety
+ `values` has `len` texts, all valid for the call.
+ */
+enum trilane_status trilane_policy_of(const struct trilane_engine *engine,
+                                      uint64_t list,
+                                      uint32_t tag,
+                                      uint64_t entropy,
+                                      uint32_t stamp,
+                                      const struct trilane_str *values,
+                                      size_t len,
+                                      struct trilane_policy *policy_out);
 
 /*
  Writes the positions of a subset's usable instances, ascending; `len_out` gets their number, `stamp_out` the stamp

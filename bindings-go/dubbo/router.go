@@ -2,7 +2,6 @@ package trilanedubbo
 
 import (
 	"context"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -46,7 +45,7 @@ type listing struct {
 
 // subsets are the invokers of each subset, as they are under one stamp.
 type subsets struct {
-	stamp uint32
+	asked native.Asked
 	of    map[uint16][]base.Invoker
 }
 
@@ -125,7 +124,7 @@ func (r *lanes) Route(invokers []base.Invoker, _ *common.URL, call base.Invocati
 		return invokers
 	}
 	s := d.steer
-	all, decided := l.choose(e, s)
+	all, decided := l.choose(e, s, &outgoing{call, service(l.invokers[0])})
 	if !decided || len(invokers) == 0 {
 		return invokers
 	}
@@ -163,13 +162,13 @@ func service(invoker base.Invoker) string {
 }
 
 // choose asks the engine, and once more when it says that the subsets moved.
-func (l *listing) choose(e *native.Engine, s *scope.Scope) (all []base.Invoker, decided bool) {
+func (l *listing) choose(e *native.Engine, s *scope.Scope, call *outgoing) (all []base.Invoker, decided bool) {
 	for range 2 {
 		read := l.read.Load()
 		if read == nil {
-			read = &subsets{e.Stamp(l.list), map[uint16][]base.Invoker{}}
+			read = &subsets{e.RouteNames(l.list), map[uint16][]base.Invoker{}}
 		}
-		r := e.Route(l.list, s.Number(), 0, rand.Uint64(), read.stamp)
+		r, _ := flow.Decide(e, l.list, &read.asked, s, call)
 		switch {
 		case r.Flags&native.RouteStale != 0:
 			l.read.Store(nil)
@@ -179,18 +178,21 @@ func (l *listing) choose(e *native.Engine, s *scope.Scope) (all []base.Invoker, 
 		case r.Case == native.CaseFail:
 			return nil, true
 		}
+		if r.Subset == native.NoSubset && r.Index != native.NoIndex {
+			return []base.Invoker{l.invokers[r.Index]}, true // chosen by what only this call has
+		}
 		if all, there := read.of[r.Subset]; there {
 			return all, true
 		}
 		indices, stamp := e.Subset(l.list, r.Subset)
-		if stamp != read.stamp {
+		if stamp != read.asked.Stamp {
 			l.read.Store(nil)
 			continue
 		}
 		for _, i := range indices {
 			all = append(all, l.invokers[i])
 		}
-		next := &subsets{stamp, map[uint16][]base.Invoker{r.Subset: all}}
+		next := &subsets{read.asked, map[uint16][]base.Invoker{r.Subset: all}}
 		for subset, of := range read.of {
 			next.of[subset] = of
 		}

@@ -121,7 +121,7 @@ func (b *lanes) tell(index int, c *conn) {
 
 // publish hands gRPC a picker for the state of now.
 func (b *lanes) publish() {
-	p := &picker{cc: b.cc, list: b.list, authority: b.authority, stamp: native.Default().Stamp(b.list)}
+	p := &picker{cc: b.cc, list: b.list, authority: b.authority, asked: native.Default().RouteNames(b.list)}
 	all := connectivity.TransientFailure
 	for _, c := range b.byIndex {
 		p.conns = append(p.conns, *c)
@@ -158,21 +158,28 @@ type picker struct {
 	cc        balancer.ClientConn
 	authority string
 	list      uint64
-	stamp     uint32
+	asked     native.Asked
 	conns     []conn
 }
 
 func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	e, s := native.Default(), scope.Of(info.Ctx)
-	stamp := p.stamp
-	r := e.Route(p.list, s.Number(), 0, rand.Uint64(), stamp)
+	asked, chance := p.asked, rand.Uint64()
+	var call flow.Call
+	if asked.ByCall {
+		call = &outgoing{info.Ctx, info.FullMethodName, p.authority}
+		if decided, there := info.Ctx.Value(chanceKey{}).(uint64); there {
+			chance = decided
+		}
+	}
+	r, _ := flow.DecideBy(e, p.list, &asked, s, call, chance)
 	// A stamp is stale when the health of an instance moved after this picker was made.
-	for try := 0; r.Flags&native.RouteStale != 0 && stamp != 0 && try < 100; try++ {
-		stamp = e.Stamp(p.list)
-		r = e.Route(p.list, s.Number(), 0, rand.Uint64(), stamp)
+	for try := 0; r.Flags&native.RouteStale != 0 && asked.Stamp != 0 && try < 100; try++ {
+		asked.Stamp = e.Stamp(p.list)
+		r, _ = flow.DecideBy(e, p.list, &asked, s, call, chance)
 	}
 	switch {
-	case !flow.GRPC.On(e) || stamp == 0 || r.Flags&(native.RouteStale|native.RouteOff|native.RouteObserve) != 0:
+	case !flow.GRPC.On(e) || asked.Stamp == 0 || r.Flags&(native.RouteStale|native.RouteOff|native.RouteObserve) != 0:
 		// Other rules are in force: the resolver looks again, the call waits for what it says.
 		p.cc.ResolveNow(resolver.ResolveNowOptions{})
 		return balancer.PickResult{}, balancer.ErrNoSubConnAvailable

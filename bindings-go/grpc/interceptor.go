@@ -121,11 +121,26 @@ func leave(ctx context.Context, cc *grpc.ClientConn) context.Context {
 // UnaryClient marks a call with the tag of the request that makes it.
 func UnaryClient(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, next grpc.UnaryInvoker,
 	options ...grpc.CallOption) error {
-	return next(leave(ctx, cc), method, req, reply, cc, options...)
+	ctx = leave(ctx, cc)
+	ctx, policy, err := before(ctx, cc, method)
+	if err != nil {
+		return err
+	}
+	if policy.Timeout > 0 {
+		limited, end := context.WithTimeout(ctx, policy.Timeout)
+		defer end()
+		ctx = limited
+	}
+	return next(ctx, method, req, reply, cc, options...)
 }
 
 // StreamClient marks a stream with the tag of the request that makes it.
 func StreamClient(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, next grpc.Streamer,
 	options ...grpc.CallOption) (grpc.ClientStream, error) {
-	return next(leave(ctx, cc), desc, cc, method, options...)
+	ctx = leave(ctx, cc)
+	ctx, _, err := before(ctx, cc, method) // how long a stream may last no rule knows
+	if err != nil {
+		return nil, err
+	}
+	return next(ctx, desc, cc, method, options...)
 }

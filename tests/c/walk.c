@@ -143,6 +143,52 @@ static void an_edge(void) {
     trilane_engine_free(e);
 }
 
+/* Rules of another dialect want values of the call, and something done with it besides. */
+static void values_of_a_call(void) {
+    char path[64], settings[128];
+    snprintf(path, sizeof path, "/tmp/trilane-walk-%d.yaml", (int)getpid());
+    FILE *file = fopen(path, "w");
+    const char *rules = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\n"
+                        "spec:\n  hosts: [stock]\n  http:\n"
+                        "    - match: [{headers: {x-user: {exact: ann}}}]\n"
+                        "      timeout: 2s\n      fault: {delay: {fixedDelay: 5ms}, abort: {httpStatus: 503}}\n"
+                        "      route: [{destination: {host: stock, subset: two}}]\n"
+                        "    - route: [{destination: {host: stock, subset: one}}]\n---\n"
+                        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\n"
+                        "spec:\n  host: stock\n  subsets: [{name: one, labels: {v: \"1\"}}, {name: two, labels: {v: \"2\"}}]\n";
+    CHECK(file != NULL && fputs(rules, file) >= 0 && fclose(file) == 0);
+    snprintf(settings, sizeof settings, "log=off,rules=%s", path);
+    trilane_options o = options(settings);
+    trilane_engine *e = NULL;
+    CHECK(trilane_engine_new(&o, &e, NULL) == TRILANE_STATUS_OK);
+    unlink(path);
+    trilane_str name = str("stock"), names[4];
+    trilane_pair one = {str("v"), str("1")}, two = {str("v"), str("2")};
+    trilane_instance instances[2] = {{str("10.0.0.1:80"), &one, 1, true}, {str("10.0.0.2:80"), &two, 1, true}};
+    uint64_t list = 0;
+    CHECK(trilane_list_new(e, &name, 1, instances, 2, &list, NULL) == TRILANE_STATUS_OK);
+    uint32_t flags = 0, stamp = 0;
+    CHECK(trilane_route_names(e, list, names, 4, &flags, &stamp) == 1 && flags == 3 && stamp != 0);
+    CHECK(names[0].len == 6 && memcmp(names[0].ptr, "x-user", 6) == 0);
+    CHECK(trilane_route_names(NULL, list, names, 4, NULL, NULL) == 0);
+    trilane_str value = str("ann"), many[300] = {str("ann")};
+    CHECK((uint32_t)trilane_route_with(e, list, 0, 7, stamp, &value, 1) == 1);
+    CHECK((uint32_t)trilane_route_with(e, list, 0, 7, stamp, many, 300) == 1);
+    CHECK((uint32_t)trilane_route_with(e, list, 0, 7, stamp, &ABSENT, 1) == 0);
+    CHECK((uint32_t)trilane_route_with(e, list, 0, 7, stamp, NULL, 0) == 0);
+    CHECK(flags_of(trilane_route_with(e, list, 0, 7, stamp + 1, &value, 1)) == 1);
+    CHECK(flags_of(trilane_route_with(NULL, list, 0, 7, stamp, &value, 1)) == 2);
+    trilane_policy policy = {sizeof policy, 9, 9, 9, 9};
+    CHECK(trilane_policy_of(e, list, 0, 7, stamp, &value, 1, &policy) == TRILANE_STATUS_OK);
+    CHECK(policy.delay_ms == 5 && policy.abort_http == 503 && policy.abort_grpc == 0 && policy.timeout_ms == 2000);
+    CHECK(trilane_policy_of(e, list, 0, 7, stamp, &ABSENT, 1, &policy) == TRILANE_STATUS_OK && policy.delay_ms == 0);
+    policy.struct_size = 1;
+    CHECK(trilane_policy_of(e, list, 0, 7, stamp, NULL, 0, &policy) == TRILANE_STATUS_BAD_STRUCT);
+    CHECK(trilane_policy_of(e, list, 0, 7, stamp, NULL, 0, NULL) == TRILANE_STATUS_NULL_ARGUMENT);
+    CHECK(trilane_list_free(e, list) == TRILANE_STATUS_OK);
+    trilane_engine_free(e);
+}
+
 static void lists_and_routes(const trilane_engine *e) {
     char text[2048];
     trilane_pair tag = {str("alicloud.service.tag"), str("gray")};
@@ -204,6 +250,7 @@ int main(void) {
     tags_and_carriers(e);
     lists_and_routes(e);
     an_edge();
+    values_of_a_call();
     a_forked_child_is_left_alone(e);
     CHECK(trilane_live(NULL, 0) == 2);
     trilane_engine_free(e);

@@ -12,9 +12,9 @@ import (
 // Failed says that this choice could not be reached, and gives the next one: another instance of the same subset, or
 // whatever the rules' noavailabled leads to. The instance is unhealthy, for everybody in the process, until it can be
 // reached again. Where nobody is left it stays as it was, and the caller's own error is the answer.
-func (c Choice) Failed(e *native.Engine, authority string, s *scope.Scope) (Choice, bool) {
+func (c Choice) Failed(e *native.Engine, authority string, s *scope.Scope, call Call) (Choice, bool) {
 	e.Health(c.list, c.index, false)
-	next, err := Route(e, authority, s)
+	next, err := Route(e, authority, s, call)
 	if err != nil || next.Address == "" || next.list == c.list && next.index == c.index {
 		e.Health(c.list, c.index, true)
 		return Choice{}, false

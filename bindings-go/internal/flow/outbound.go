@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/trilane/trilane/bindings-go/internal/native"
 	"github.com/trilane/trilane/bindings-go/internal/scope"
@@ -45,7 +46,7 @@ func (n *NoInstance) Error() string {
 // the addresses. The decision itself is never kept.
 type routed struct {
 	list  uint64
-	stamp uint32
+	asked native.Asked
 	lock  sync.RWMutex
 	addr  map[uint32]string
 }
@@ -66,7 +67,7 @@ func askList(e *native.Engine, authority string) *routed {
 		routes.Delete(authority)
 		return nil
 	}
-	r := &routed{list: list, stamp: e.Stamp(list), addr: map[uint32]string{}}
+	r := &routed{list: list, asked: e.RouteNames(list), addr: map[uint32]string{}}
 	routes.Store(authority, r)
 	return r
 }
@@ -77,32 +78,113 @@ type Choice struct {
 	Address string
 	// Named tells whether the rules name the authority and are in force, so that it may be given carriers.
 	Named bool
+	// Policy is what the rules want done with the call besides.
+	Policy native.Policy
+	list   uint64
+	index  uint32
+}
+
+// Call gives what rules ask of an outgoing call, by the names of native.Engine.RouteNames.
+type Call interface {
+	Value(name string) (value string, present bool)
+}
+
+// Decide asks the engine about a list, with the values of the call where rules read any: what is still to be written
+// on it counts as there. It allocates nothing but what the call's own answers do.
+func Decide(e *native.Engine, list uint64, asked *native.Asked, s *scope.Scope, call Call) (native.Routed, native.Policy) {
+	return DecideBy(e, list, asked, s, call, rand.Uint64())
+}
+
+// DecideBy is Decide with a number for what is left to chance: the same number, the same decision.
+func DecideBy(e *native.Engine, list uint64, asked *native.Asked, s *scope.Scope, call Call, chance uint64) (native.Routed,
+	native.Policy) {
+	if !asked.ByCall {
+		return e.Route(list, s.Number(), 0, chance, asked.Stamp), native.Policy{}
+	}
+	values := native.NewValues()
+	defer values.Free()
+	for _, name := range asked.Names {
+		value, present := call.Value(name)
+		if !present {
+			value, present = carried(s, name)
+		}
+		values.Add(value, present)
+	}
+	return e.RouteWith(list, s.Number(), chance, asked.Stamp, values, asked.Policy)
+}
+
+// wanted is what was last known of a dialled authority's list: looked at again as often as a switch.
+type wanted struct {
+	at    uint64
 	list  uint64
-	index uint32
+	asked native.Asked
+}
+
+var policies sync.Map // authority of a channel -> *wanted
+
+// PolicyOf is what the rules want done with a call to a dialled authority besides choosing its instance, and the
+// number by which that was decided. False where they never want anything.
+func PolicyOf(e *native.Engine, authority string, s *scope.Scope, call Call) (p native.Policy, chance uint64, any bool) {
+	now := uint64(time.Since(began) / look)
+	known, _ := policies.Load(authority)
+	w, _ := known.(*wanted)
+	if w == nil || w.at != now {
+		list := e.Authority(authority)
+		w = &wanted{at: now, list: list}
+		if list != 0 {
+			w.asked = e.RouteNames(list)
+		}
+		policies.Store(authority, w)
+	}
+	if !w.asked.Policy {
+		return p, 0, false
+	}
+	asked := w.asked
+	chance = rand.Uint64()
+	r, p := DecideBy(e, w.list, &asked, s, call, chance)
+	if r.Flags&native.RouteStale != 0 {
+		asked.Stamp = e.Stamp(w.list) // an instance's health moved
+		_, p = DecideBy(e, w.list, &asked, s, call, chance)
+	}
+	return p, chance, true
+}
+
+func carried(s *scope.Scope, name string) (string, bool) {
+	if name == Carrier && s.Name() != "" {
+		return s.Name(), true
+	}
+	for _, p := range s.Passes() {
+		if p.Lower == name {
+			return p.Value, true
+		}
+	}
+	return "", false
 }
 
 // Route decides a dialled authority.
-func Route(e *native.Engine, authority string, s *scope.Scope) (Choice, error) {
+func Route(e *native.Engine, authority string, s *scope.Scope, call Call) (Choice, error) {
 	l := listOf(e, authority)
 	if l == nil {
 		return Choice{}, nil
 	}
-	r := e.Route(l.list, s.Number(), 0, rand.Uint64(), l.stamp)
+	r, policy := Decide(e, l.list, &l.asked, s, call)
 	if r.Flags&native.RouteStale != 0 {
 		if l = askList(e, authority); l == nil {
 			return Choice{}, nil
 		}
-		r = e.Route(l.list, s.Number(), 0, rand.Uint64(), l.stamp)
+		r, policy = Decide(e, l.list, &l.asked, s, call)
 	}
 	switch {
 	case r.Flags&(native.RouteStale|native.RouteOff|native.RouteObserve) != 0:
 		return Choice{}, nil
+	case policy.AbortHTTP != 0 || policy.AbortGRPC != 0:
+		return Choice{Named: true, Policy: policy}, nil
 	case r.Case == native.CaseFail:
 		return Choice{Named: true}, &NoInstance{Authority: authority, Tag: s.Name()}
 	case r.Index == native.NoIndex:
 		return Choice{Named: true}, nil
 	}
-	return Choice{l.address(e, r.Index), true, l.list, r.Index}, nil
+	return Choice{l.address(e, r.Index), true, policy, l.list, r.Index}, nil
 }
 
 func (l *routed) address(e *native.Engine, index uint32) string {

@@ -26,12 +26,23 @@ func Send(r *http.Request, next func(*http.Request) (*http.Response, error)) (*h
 		}
 		return nil, err
 	}
+	if resp, err := fault(r, c.choice.Policy); resp != nil || err != nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return resp, err
+	}
 	if c.out == r {
 		return next(r)
 	}
 	var resp *http.Response
 	if c.choice.Address == "" {
 		resp, err = next(c.out)
+	} else if limit := c.choice.Policy.Timeout; limit > 0 {
+		resp, err = within(limit, c.out, func(out *http.Request) (*http.Response, error) {
+			c.out = out
+			return c.send(next)
+		})
 	} else {
 		resp, err = c.send(next)
 	}
@@ -90,10 +101,10 @@ func (c *call) route() (err error) {
 	if c.made.URL.Scheme != "http" {
 		return nil
 	}
-	c.choice, err = flow.Route(c.engine, c.authority, c.steer)
+	c.choice, err = flow.Route(c.engine, c.authority, c.steer, (*asked)(c.made))
 	if !c.choice.Named && c.authority != c.made.URL.Host {
 		c.authority = c.made.URL.Host
-		c.choice, err = flow.Route(c.engine, c.authority, c.steer)
+		c.choice, err = flow.Route(c.engine, c.authority, c.steer, (*asked)(c.made))
 	}
 	return err
 }

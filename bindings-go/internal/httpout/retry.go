@@ -27,7 +27,7 @@ func (c *call) send(next func(*http.Request) (*http.Response, error)) (*http.Res
 		if err == nil || try == retries || !unreached(err) || c.made.Context().Err() != nil || body.used() {
 			return resp, err
 		}
-		choice, ok := c.choice.Failed(c.engine, c.authority, c.steer)
+		choice, ok := c.choice.Failed(c.engine, c.authority, c.steer, (*asked)(c.made))
 		if !ok {
 			return resp, err
 		}

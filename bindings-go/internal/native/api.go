@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // ABI is the version of the C interface that this package was written for.
@@ -71,6 +72,9 @@ const (
 // NoIndex is the index of a route that picked nothing.
 const NoIndex = 0xFFFFFFFF
 
+// NoSubset is the subset of a route whose index alone counts.
+const NoSubset = 0xFFFF
+
 // Found is the unpacked answer of Inbound.
 type Found struct {
 	ID     uint16
@@ -98,6 +102,21 @@ type Routed struct {
 
 func unpackRouted(bits uint64) Routed {
 	return Routed{Index: uint32(bits), Subset: uint16(bits >> 32), Case: uint8(bits >> 48), Flags: uint8(bits >> 56)}
+}
+
+// Asked is what deciding about a list asks of a call.
+type Asked struct {
+	Stamp  uint32 // the list's; 0: it is gone
+	ByCall bool   // RouteWith is to be asked, not Route
+	Policy bool   // and may have something to be done besides
+	Names  []string
+}
+
+// Policy is what is to be done with one call besides choosing its instance; zero is nothing.
+type Policy struct {
+	Delay, Timeout time.Duration
+	AbortHTTP      int    // answer this status in place of sending the call
+	AbortGRPC      uint32 // the same for gRPC
 }
 
 // Values are the header values of one request in the order of InboundNames, in one piece of memory, so that a

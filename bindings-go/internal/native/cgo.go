@@ -51,6 +51,25 @@ static inline uint64_t tl_inbound(const trilane_engine *e, uint32_t kind, uint32
 	return trilane_inbound(e, kind, snapshot, values, n);
 }
 
+// As above, for the values of an outgoing call. Where it asks for more than the answer, policy_out is filled, too.
+static inline uint64_t tl_route_with(const trilane_engine *e, uint64_t list, uint32_t tag, uint64_t entropy,
+                                     uint32_t stamp, const char *bytes, const int32_t *ends, size_t n,
+                                     trilane_policy *policy_out) {
+	trilane_str values[TL_MAX];
+	int32_t begin = 0;
+	if (n > TL_MAX) n = TL_MAX;
+	for (size_t i = 0; i < n; i++) {
+		values[i] = ends[i] < 0 ? (trilane_str){ NULL, 0 } : tl_str(bytes + begin, (size_t)(ends[i] - begin));
+		begin = ends[i] < 0 ? begin : ends[i];
+	}
+	uint64_t answer = trilane_route_with(e, list, tag, entropy, stamp, values, n);
+	if (policy_out && !(answer >> 56 & 7)) {
+		policy_out->struct_size = sizeof *policy_out;
+		trilane_policy_of(e, list, tag, entropy, stamp, values, n, policy_out);
+	}
+	return answer;
+}
+
 // As above, for the values of headers that are passed through.
 static inline uint32_t tl_pass(const trilane_engine *e, const char *bytes, const int32_t *ends, size_t n) {
 	trilane_str values[TL_MAX];
@@ -108,6 +127,8 @@ static inline size_t tl_explain(const trilane_engine *e, uint64_t list, const ch
 
 #cgo noescape tl_inbound
 #cgo nocallback tl_inbound
+#cgo noescape tl_route_with
+#cgo nocallback tl_route_with
 #cgo noescape tl_pass
 #cgo nocallback tl_pass
 #cgo noescape tl_edge
@@ -135,6 +156,7 @@ import "C"
 
 import (
 	"fmt"
+	"time"
 	"unsafe"
 )
 
@@ -324,6 +346,33 @@ func (e *Engine) Stamp(list uint64) uint32 {
 func (e *Engine) Route(list uint64, tag uint16, key, entropy uint64, stamp uint32) Routed {
 	return unpackRouted(uint64(C.trilane_route(e.c, C.uint64_t(list), C.uint32_t(tag), C.uint64_t(key),
 		C.uint64_t(entropy), C.uint32_t(stamp))))
+}
+
+// RouteNames tells what deciding about a list asks of a call.
+func (e *Engine) RouteNames(list uint64) Asked {
+	var names [C.TL_MAX]C.trilane_str
+	var flags, stamp C.uint32_t
+	n := C.trilane_route_names(e.c, C.uint64_t(list), &names[0], C.TL_MAX, &flags, &stamp)
+	return Asked{
+		Stamp: uint32(stamp), ByCall: flags&1 != 0, Policy: flags&2 != 0, Names: strs(names[:min(int(n), len(names))]),
+	}
+}
+
+// RouteWith decides and picks by the values of a call, in the order of RouteNames: one crossing.
+func (e *Engine) RouteWith(list uint64, tag uint16, entropy uint64, stamp uint32, v *Values, policy bool) (Routed, Policy) {
+	var p C.trilane_policy
+	var out *C.trilane_policy
+	if policy {
+		out = &p
+	}
+	bits := C.tl_route_with(e.c, C.uint64_t(list), C.uint32_t(tag), C.uint64_t(entropy), C.uint32_t(stamp),
+		(*C.char)(unsafe.Pointer(unsafe.SliceData(v.bytes))), (*C.int32_t)(unsafe.Pointer(unsafe.SliceData(v.ends))),
+		C.size_t(len(v.ends)), out)
+	return unpackRouted(uint64(bits)), Policy{
+		Delay:     time.Duration(p.delay_ms) * time.Millisecond,
+		Timeout:   time.Duration(p.timeout_ms) * time.Millisecond,
+		AbortHTTP: int(p.abort_http), AbortGRPC: uint32(p.abort_grpc),
+	}
 }
 
 // Health sets the one health bit of an instance.

@@ -188,6 +188,14 @@ func (e *Engine) Route(uint64, uint16, uint64, uint64, uint32) Routed {
 	return Routed{Index: NoIndex, Flags: RouteOff}
 }
 
+// RouteNames asks nothing.
+func (e *Engine) RouteNames(uint64) Asked { return Asked{} }
+
+// RouteWith leaves every call alone.
+func (e *Engine) RouteWith(uint64, uint16, uint64, uint32, *Values, bool) (Routed, Policy) {
+	return Routed{Index: NoIndex, Flags: RouteOff}, Policy{}
+}
+
 // StartLine prints the one line that says what runs.
 func (e *Engine) StartLine(hooks string) {
 	modes := [...]string{"off", "observe", "on"}

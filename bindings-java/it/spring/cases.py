@@ -50,6 +50,9 @@ class Rules:
         text = RULES.format(
             mode=mode, next_mode=next_mode, authorities=f"    authorities: [{listed}]" if listed else ""
         )
+        self.put(text)
+
+    def put(self, text):
         self.file.seek(0)
         self.file.truncate()
         self.file.write(text)
@@ -77,6 +80,7 @@ class World:
         for service, members in services.items():
             for at, (echo, tag) in enumerate(members):
                 yield f"{SIMPLE}{service}[{at}].uri=http://{echo.authority}"
+                yield f"{SIMPLE}{service}[{at}].metadata[version]=v{at + 1}"
                 if tag:
                     yield f"{SIMPLE}{service}[{at}].metadata[alicloud.service.tag]={tag}"
 
@@ -271,6 +275,50 @@ def switched(world):
     bed.eventually("mode on acts", lambda: {world.ask("/rt/next")["who"] for _ in range(8)} == {"base"})
     tagged(world)
     untagged(world)
+
+
+ISTIO = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: next}
+spec:
+  hosts: [next]
+  http:
+    - match:
+        - {headers: {x-user: {exact: ann}}}
+        - {queryParams: {n: {exact: v2}}, method: {exact: GET}, uri: {prefix: /echo}}
+      route: [{destination: {host: next, subset: v2}}]
+    - match: [{queryParams: {n: {exact: half}}}]
+      route:
+        - {destination: {host: next, subset: v1}, weight: 50}
+        - {destination: {host: next, subset: v2}, weight: 50}
+    - route: [{destination: {host: next, subset: v1}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: next}
+spec:
+  host: next
+  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
+"""
+
+
+def call_values(world):
+    """Istio's rules come into a running program: header, query, path and method of each call decide, and weights."""
+    world.rules.put(ISTIO + "---\n" + ISTIO.replace("next", "chance"))
+    bed.eventually("the new rules act", lambda: {world.ask("/rt/next?n=v2")["who"] for _ in range(4)} == {"gray"})
+    for hop in world.hops:
+        for n, who in [("v2", "gray"), ("v1", "base"), ("v2", "gray")] * 4:
+            expect(world.ask(f"{hop}?n={n}"), who, None, f"{hop}?n={n}")
+    for user, who in [("ann", "gray"), ("bob", "base")] * 4:
+        expect(world.ask(f"/user?user={user}"), who, None, f"/user?user={user}")
+    expect(world.ask("/async?n=v2"), "gray", None, "/async?n=v2")
+    halves = [world.ask("/rt/next?n=half")["who"] for _ in range(60)]
+    if not 10 <= halves.count("gray") <= 50:  # by chance once in 10 million runs
+        raise AssertionError(f"of 60 calls by halves {halves.count('gray')} went to v2")
+    world.rules.write()
+    bed.eventually("the lanes decide again", lambda: {world.ask("/rt/next?n=v2")["who"] for _ in range(4)} == {"base"})
+    tagged(world)
 
 
 def off_at_start(world):

@@ -33,6 +33,7 @@ MAIN = [
     cases.only_tagged,
     cases.unknown_hosts,
     cases.switched,
+    cases.call_values,
 ]
 
 

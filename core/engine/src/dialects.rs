@@ -1,14 +1,17 @@
 //! Rules of other dialects in a process: loading them, and decisions that read values of the call.
 
 use crate::engine::{Engine, now};
+use crate::lists::Desk;
 use crate::log::Level;
+use crate::policy::gives_addresses;
 use crate::state::State;
 use std::sync::Arc;
 use trilane_lane::entry::value_in;
+use trilane_lane::list::List;
 use trilane_lane::metadata::SERVICE_TAG;
 use trilane_lane::model::decide::{Entropy, Facts, Left, Watch, decide};
 use trilane_lane::model::plan::Plan;
-use trilane_lane::model::{Caller, Field};
+use trilane_lane::model::{Caller, Field, Name};
 use trilane_lane::route::{Case, Decision};
 use trilane_lane::rules::dialect::{self, Context, Loaded};
 use trilane_lane::rules::{Problem, Snapshot};
@@ -16,6 +19,29 @@ use trilane_lane::tag::{TagId, Tags};
 
 /// What a tag that nobody named is for rules that compare it: no tag can be spelled so.
 const UNNAMED: &str = "\u{0}";
+
+/// What deciding about a list asks of a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The list's stamp; 0: it is gone.
+    pub stamp: u32,
+    /// Rules of another dialect decide: [`Engine::route_with`] wants values and entropy. Without, [`Engine::route`] is
+    /// enough.
+    pub by_call: bool,
+    /// Destinations may have a delay, an abort or a timeout: [`Engine::policy`].
+    pub policy: bool,
+    /// The values that are read, by [`trilane_lane::entry::name_of`].
+    pub names: Vec<String>,
+}
+
+/// The text of a call's tag for rules that compare it.
+pub(crate) fn text_of(tags: &Tags, tag: TagId) -> Option<&str> {
+    match tag {
+        TagId::NONE => None,
+        TagId::UNKNOWN => Some(UNNAMED),
+        tag => tags.name(tag).map(|name| &**name),
+    }
+}
 
 impl Engine {
     /// Reads a rule file of any dialect.
@@ -27,6 +53,23 @@ impl Engine {
             }
         }
         Ok(loaded)
+    }
+
+    /// Publishes a list for each dialled name whose instances rules of another dialect give: of nothing but those.
+    pub(crate) fn add_model_lists(&self, desk: &mut Desk, state: &mut State) {
+        let Some(model) = state.snapshot.model().cloned() else { return };
+        let services = model.layers.iter().flat_map(|layer| &layer.services);
+        for service in services.filter(|service| gives_addresses(service)) {
+            let exact = service.names.iter().filter_map(|name| match name {
+                Name::Exact(name) => Some(Arc::from(&**name)),
+                _ => None,
+            });
+            let names: Vec<Arc<str>> = exact.collect();
+            let list = List::outside(names.clone().into(), &state.snapshot, state.mode, desk.next_stamp());
+            if let Some(id) = list.and_then(|list| self.lists.add(desk, list)) {
+                state.authorities.extend(names.into_iter().map(|name| (name, id)));
+            }
+        }
     }
 
     pub(crate) fn compile(&self, loaded: Loaded, state: &State, tags: &mut Tags) -> Snapshot {
@@ -48,14 +91,19 @@ impl Engine {
         Caller { service: service.map(Arc::from), host: None, labels }
     }
 
-    /// The values of a call that deciding about this list reads, by
-    /// [`trilane_lane::entry::name_of`]; empty where none are read, and
-    /// [`Engine::route`] is enough. Also the list's stamp, 0 when it is gone.
-    pub fn route_names(&self, list: u64) -> (u32, Vec<String>) {
-        let Some(published) = self.lists.get(list) else { return (0, Vec::new()) };
-        let Some(published) = published.as_ref() else { return (0, Vec::new()) };
-        let names = published.list.plan().map(|plan| plan.chain().passed().to_vec()).unwrap_or_default();
-        (published.list.stamp(), names)
+    /// What deciding about this list asks of a call; read again whenever the list's stamp moves.
+    pub fn route_names(&self, list: u64) -> Asked {
+        let Some(published) = self.lists.get(list) else { return Asked::default() };
+        let Some(published) = published.as_ref() else { return Asked::default() };
+        let stamp = published.list.stamp();
+        let Some(plan) = published.list.plan() else { return Asked { stamp, ..Asked::default() } };
+        let names = plan.chain().passed().to_vec();
+        Asked { stamp, by_call: true, policy: plan.chain().holds_up(), names }
+    }
+
+    /// Whether rules of another dialect are in force: they may read values of calls.
+    pub fn rules_by_call(&self) -> bool {
+        self.state.load().snapshot.model().is_some()
     }
 
     /// A decision by rules of another dialect.
@@ -73,12 +121,7 @@ impl Engine {
         watch: &mut W,
     ) -> Decision {
         let tags = self.tags.load();
-        let text = match tag {
-            TagId::NONE => None,
-            TagId::UNKNOWN => Some(UNNAMED),
-            tag => tags.name(tag).map(|name| &**name),
-        };
-        let facts = Call { plan, values, tag: text };
+        let facts = Call { plan, values, tag: text_of(&tags, tag) };
         let decision = decide(plan, &facts, &mut Entropy(entropy), watch);
         match decision.left {
             Left::Prepared(set, _) => {
@@ -91,10 +134,10 @@ impl Engine {
     }
 }
 
-struct Call<'c> {
-    plan: &'c Plan,
-    values: &'c [Option<&'c [u8]>],
-    tag: Option<&'c str>,
+pub(crate) struct Call<'c> {
+    pub plan: &'c Plan,
+    pub values: &'c [Option<&'c [u8]>],
+    pub tag: Option<&'c str>,
 }
 
 impl Facts for Call<'_> {

@@ -15,6 +15,7 @@ use crate::state::State;
 use crate::status::Told;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use trilane_lane::Mode;
@@ -91,6 +92,8 @@ pub struct Engine {
     pub(crate) own_list: AtomicU64,
     pub(crate) strays: Strays,
     pub(crate) shadow: Shadow,
+    /// What was said not to be applied.
+    pub(crate) unapplied: Mutex<BTreeSet<String>>,
 }
 
 static DEFAULT: OnceLock<Arc<Engine>> = OnceLock::new();
@@ -133,6 +136,7 @@ impl Engine {
             own_list: AtomicU64::new(0),
             strays: Strays::default(),
             shadow: Shadow::default(),
+            unapplied: Mutex::default(),
         });
         engine.reload();
         if watched {
@@ -325,6 +329,9 @@ impl Engine {
                     &about_key(number),
                     &format!("{path} hash={hash:08x} is in force"),
                 );
+                if let Some(model) = self.state.load().snapshot.model() {
+                    self.say_unapplied(model);
+                }
                 let mut told = self.told.lock();
                 (told.rules_since, told.rules_error) = (Some(std::time::SystemTime::now()), None);
                 true
@@ -407,6 +414,7 @@ impl Engine {
             }
         }
         self.find_own_list(desk, &state);
+        self.add_model_lists(desk, &mut state);
         self.state.store(Arc::new(state));
         replaced.sort_unstable();
         replaced.dedup();

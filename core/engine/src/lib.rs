@@ -8,6 +8,7 @@
 //! | [`outbound`] | a call goes out: list + tag → subset, instance; may carriers be written? |
 //! | `escape` | requests in the wrong lane's copy, calls that lost their tag |
 //! | `dialects` | rules of other dialects: loading, decisions that read values of the call |
+//! | `policy` | what such rules want done with a call besides, and what nobody does |
 //! | `lists` | published lists by id |
 //! | `shadow` | `next.yaml`: decided by, not acted on |
 //! | `state` | the snapshot in force, and how a new one is published |
@@ -31,6 +32,7 @@ mod lists;
 pub mod log;
 pub mod outbound;
 pub mod page;
+mod policy;
 mod process;
 mod ring;
 mod sample;
@@ -40,10 +42,12 @@ mod state;
 mod status;
 
 pub use count::Counter;
+pub use dialects::Asked;
 pub use edge::{REMOVE, UNTRUSTED};
 pub use engine::{Change, Engine, Instance, Options};
 pub use inbound::Kind;
 pub use log::Level;
+pub use policy::Applied;
 pub use status::Hook;
 pub use trilane_lane::Mode;
 pub use trilane_lane::tag::TagId;

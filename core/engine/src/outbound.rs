@@ -107,16 +107,24 @@ impl Engine {
     }
 
     /// The list of the instances that the rules give a dialled authority. It may be replaced by new rules: a route
-    /// that stays stale means "ask again".
+    /// that stays stale means "ask again". Rules of other dialects name hosts without a port.
     pub fn authority(&self, authority: &[u8]) -> Option<u64> {
         let authority = str::from_utf8(authority).ok()?;
         let state = self.state.load();
         if state.authorities.is_empty() || state.mode == Mode::Off {
             return None;
         }
+        let lower;
+        let authority = match authority.bytes().any(|b| b.is_ascii_uppercase()) {
+            true => {
+                lower = authority.to_ascii_lowercase();
+                &*lower
+            }
+            false => authority,
+        };
         state.authorities.get(authority).copied().or_else(|| {
-            let upper = authority.bytes().any(|b| b.is_ascii_uppercase());
-            if upper { state.authorities.get(authority.to_ascii_lowercase().as_str()).copied() } else { None }
+            state.snapshot.model()?;
+            state.authorities.get(authority.rsplit_once(':')?.0).copied()
         })
     }
 

@@ -38,8 +38,9 @@ fn istio_rules_decide_with_values_of_the_call() {
         Instance { address: "10.0.0.2:80", metadata: &two, healthy: true },
     ];
     let list = engine.list_new(&["pricing"], &instances);
-    let (stamp, names) = engine.route_names(list);
-    assert_eq!(names, ["x-user"]);
+    let asked = engine.route_names(list);
+    assert_eq!((&asked.names[..], asked.by_call, asked.policy), (&["x-user".to_string()][..], true, false));
+    let stamp = asked.stamp;
     let index = |value: Option<&[u8]>| engine.route_with(list, TagId::NONE, 7, stamp, &[value]) as u32;
     assert_eq!((index(Some(b"ann")), index(Some(b"bob")), index(None)), (1, 0, 0));
     // Without values they count as absent; the subset of the answer names the same instances.

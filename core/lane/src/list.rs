@@ -109,6 +109,24 @@ impl List {
         List { plan, names, instances, tags, subsets, everyone, nodes, lanes, baseline_missing, service, mode, stamp }
     }
 
+    /// A list of the addresses that rules of another dialect give a dialled service, outside any registry; `None`
+    /// where they give none.
+    pub fn outside(names: Arc<[Arc<str>]>, rules: &Snapshot, mode: Mode, stamp: u32) -> Option<List> {
+        let plan = Plan::new(rules.chain_of(&names)?, &[]);
+        let instance = |endpoint: &Endpoint| Instance {
+            address: endpoint.address.clone(),
+            registered: TagId::NONE,
+            healthy: endpoint.healthy,
+            labels: endpoint.labels.clone(),
+        };
+        let instances: Arc<[Instance]> = plan.endpoints().iter().map(instance).collect();
+        if instances.is_empty() {
+            return None;
+        }
+        // Indexed like any other list; but the plan knows that these addresses come from nowhere else.
+        Some(List { plan: Some(Arc::new(plan)), ..List::new(names, instances, rules, mode, stamp) })
+    }
+
     /// The same instances under other rules.
     pub fn reindex(&self, rules: &Snapshot, mode: Mode, stamp: u32) -> List {
         List::new(self.names.clone(), self.instances.clone(), rules, mode, stamp)

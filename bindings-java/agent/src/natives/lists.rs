@@ -2,9 +2,9 @@
 
 use std::ptr;
 
-use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jint, jintArray, jlong, jsize, jstring};
+use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jint, jintArray, jlong, jobjectArray, jsize, jstring};
 
-use super::packed::Reader;
+use super::packed::{self, Reader};
 use super::{Function, Method};
 use crate::boundary::boundary;
 use crate::jni::{Env, call, truth};
@@ -14,6 +14,9 @@ use trilane_engine::{Instance, TagId};
 /// `route` when there is no engine: no index, no subset, flag OFF.
 const OFF: u64 = 0x0000_FFFF_FFFF_FFFF | 2 << 56;
 
+/// So many values of one call are read; what a rule file asks for beyond counts as absent.
+const MOST_VALUES: usize = 256;
+
 /// The natives of this file.
 pub(super) const METHODS: &[Method] = &[
     (c"listNew", c"([B)J", Function(list_new as *mut _)),
@@ -21,6 +24,8 @@ pub(super) const METHODS: &[Method] = &[
     (c"listHealth", c"(JIZ)V", Function(list_health as *mut _)),
     (c"listStamp", c"(J)I", Function(list_stamp as *mut _)),
     (c"route", c"(JIJJI)J", Function(route as *mut _)),
+    (c"routeNames", c"(J[I)[Ljava/lang/String;", Function(route_names as *mut _)),
+    (c"routeWith", c"(JIJI[B)J", Function(route_with as *mut _)),
     (c"subset", c"(JI[I)[I", Function(subset as *mut _)),
     (c"explain", c"(JLjava/lang/String;JJ)Ljava/lang/String;", Function(explain as *mut _)),
 ];
@@ -89,6 +94,51 @@ unsafe extern "system" fn route(
         let tag = TagId(tag as u16);
         let (key, entropy) = (key.cast_unsigned(), entropy.cast_unsigned());
         engine.route(list.cast_unsigned(), tag, key, entropy, stamp.cast_unsigned()).cast_signed()
+    })
+}
+
+/// The values that deciding about a list reads; null where native rules decide, which read none. `stampOut[0]` becomes
+/// the list's stamp.
+unsafe extern "system" fn route_names(
+    env: *mut JNIEnv,
+    _class: jclass,
+    list: jlong,
+    stamp_out: jintArray,
+) -> jobjectArray {
+    boundary("routeNames", ptr::null_mut(), || {
+        let env = Env(env);
+        let Some(engine) = engine() else { return ptr::null_mut() };
+        let asked = engine.route_names(list.cast_unsigned());
+        let stamp = asked.stamp.cast_signed();
+        // SAFETY: the array is live and has one element; an exception is cleared below.
+        unsafe { call!(env, SetIntArrayRegion, stamp_out, 0, 1, &stamp) };
+        if env.clear_exception() || !asked.by_call {
+            return ptr::null_mut();
+        }
+        env.new_strings(asked.names.iter().map(String::as_str))
+    })
+}
+
+/// `route` with the values of `routeNames`, packed as for `inbound`.
+unsafe extern "system" fn route_with(
+    env: *mut JNIEnv,
+    _class: jclass,
+    list: jlong,
+    tag: jint,
+    entropy: jlong,
+    stamp: jint,
+    values: jbyteArray,
+) -> jlong {
+    boundary("routeWith", OFF.cast_signed(), || {
+        let Some(engine) = engine() else { return OFF.cast_signed() };
+        let answer = Env(env).with_bytes(values, |bytes| {
+            let mut found: [Option<&[u8]>; MOST_VALUES] = [None; MOST_VALUES];
+            let count = packed::values(bytes, &mut found);
+            let tag = TagId(tag as u16);
+            let (entropy, stamp) = (entropy.cast_unsigned(), stamp.cast_unsigned());
+            engine.route_with(list.cast_unsigned(), tag, entropy, stamp, &found[..count])
+        });
+        answer.unwrap_or(OFF).cast_signed()
     })
 }
 

@@ -21,6 +21,7 @@ pub(super) const METHODS: &[Method] = &[
     (c"passNames", c"()[Ljava/lang/String;", Function(pass_names as *mut _)),
     (c"tagName", c"(I)Ljava/lang/String;", Function(tag_name as *mut _)),
     (c"tagFind", c"(Ljava/lang/String;)I", Function(tag_find as *mut _)),
+    (c"rulesByCall", c"()Z", Function(rules_by_call as *mut _)),
     (c"known", c"(Ljava/lang/String;)Z", Function(known as *mut _)),
     (c"baggage", c"(Ljava/lang/String;Ljava/lang/String;)Ljava/lang/String;", Function(baggage as *mut _)),
     (c"carriersWrite", c"(I)[Ljava/lang/String;", Function(carriers_write as *mut _)),
@@ -94,6 +95,10 @@ unsafe extern "system" fn tag_find(env: *mut JNIEnv, _class: jclass, tag: jstrin
         let Some(engine) = engine() else { return 0 };
         Env(env).with_short_string(tag, |tag| i32::from(engine.tag_find(tag).0)).unwrap_or(0)
     })
+}
+
+unsafe extern "system" fn rules_by_call(_env: *mut JNIEnv, _class: jclass) -> jboolean {
+    boundary("rulesByCall", JNI_FALSE, || jboolean::from(engine().is_some_and(|engine| engine.rules_by_call())))
 }
 
 unsafe extern "system" fn known(env: *mut JNIEnv, _class: jclass, authority: jstring) -> jboolean {

@@ -4,7 +4,7 @@ import java.nio.charset.StandardCharsets;
 
 /** The values of one request in the order of the names that the engine asked for, packed as they are read. */
 public final class Asked {
-    private static final int LONGEST_VALUE = 64 * 1024;
+    static final int LONGEST_VALUE = 64 * 1024;
     /** So many bytes cross in registers and on the stack; the native side holds the same number. */
     private static final int SHORT = 48;
 

@@ -84,7 +84,8 @@ final class DubboDirectory extends WeakReference<Object> {
     }
 
     private boolean holds(State now, Object directory) throws Throwable {
-        if (now.moves != moves || now.rules != DubboRules.moves) {
+        boolean retired = now.listing != null && now.listing.retired();
+        if (now.moves != moves || now.rules != DubboRules.moves || retired) {
             return false;
         }
         return !legacy || now.source == ALL.on(directory) && !destroyed(directory);
@@ -123,7 +124,7 @@ final class DubboDirectory extends WeakReference<Object> {
         Object[] valid = legacy ? all : ((List<?>) VALID.on(directory)).toArray();
         boolean[] healthy = healthy(all, valid);
         Listing listing = before == null ? null : before.listing;
-        if (listing != null && listing.holds(all)) {
+        if (listing != null && listing.holds(all) && !listing.retired()) {
             listing.health(healthy);
         } else {
             listing = DubboNames.publish(directory, all, healthy);
@@ -176,7 +177,7 @@ final class DubboDirectory extends WeakReference<Object> {
             }
             synchronized (left) {
                 for (int i = left.size() - 1; i >= 0; i--) {
-                    if (left.get(i).holds(rest)) {
+                    if (left.get(i).holds(rest) && !left.get(i).retired()) {
                         return left.get(i);
                     }
                 }

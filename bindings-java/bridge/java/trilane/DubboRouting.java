@@ -23,7 +23,11 @@ public final class DubboRouting {
                     || attachments.get(NEED_MOCK) != null || attachments.get(DubboNames.FORCE) != null) {
                 return null;
             }
-            List<?> chosen = state.listing.choose(scope == null ? state.ownTag : scope);
+            List<?> chosen = choose(state, state.listing, scope, directory, invocation);
+            if (chosen == null && state.listing.retired()) {
+                state = DubboDirectory.of(directory).current(directory);
+                chosen = state.listing == null ? null : choose(state, state.listing, scope, directory, invocation);
+            }
             if (chosen == null || state.way == DubboRules.SKIP) {
                 return chosen;
             }
@@ -33,6 +37,12 @@ public final class DubboRouting {
             Trilane.failed("dubbo-list", cause);
             return null;
         }
+    }
+
+    private static List<?> choose(DubboDirectory.State state, Listing listing, Scope scope, Object directory,
+            Object invocation) throws Throwable {
+        Scope by = scope == null ? state.ownTag : scope;
+        return listing.choose(by, DubboCalls.READER, directory, invocation);
     }
 
     /** {@code TagStateRouter.doRoute}, in 2.7 {@code TagRouter.route}: lets everything pass while we choose. */
@@ -51,7 +61,7 @@ public final class DubboRouting {
             DubboDirectory.State state = (DubboDirectory.State) holder.routing;
             Listing listing = state.left(directory, ((Collection<?>) rest).toArray());
             Scope scope = DubboCarriers.carry(invocation, DubboCarriers.attachments(invocation));
-            List<?> chosen = listing == null ? null : listing.choose(scope == null ? state.ownTag : scope);
+            List<?> chosen = listing == null ? null : choose(state, listing, scope, directory, invocation);
             return chosen == null ? rest : chosen;
         } catch (Throwable cause) {
             Trilane.failed("dubbo-left", cause);

@@ -57,11 +57,18 @@ final class Inbound {
     }
 
     private static Scope seen(Scope scope) {
-        if (scope != null && !Trilane.seen) {
+        if (scope != null) {
+            handOver();
+        }
+        return scope;
+    }
+
+    /** There is something to hand over to other threads from now on. */
+    static void handOver() {
+        if (!Trilane.seen) {
             Native.firstTag();
             Trilane.seen = true;
         }
-        return scope;
     }
 
     private static Scope tagged(int kind, Reader reader, Object request) throws Throwable {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * A published list: the engine's number of it, the framework's own objects in the engine's order, and one ready-made
@@ -31,12 +32,15 @@ final class Listing {
     private final long id;
     private final Object[] instances;
     private final boolean[] healthy;
+    /** The keys of metadata that the engine was given: other rules may select by others. */
+    private final String[] keys;
     private final Handle handle;
     private volatile Ready ready;
     private volatile boolean retired;
 
-    private Listing(long id, Object[] instances, boolean[] healthy) {
+    private Listing(long id, Object[] instances, boolean[] healthy, String[] keys) {
         this.id = id;
+        this.keys = keys;
         this.instances = instances;
         this.healthy = healthy;
         this.handle = new Handle(this, id);
@@ -71,18 +75,23 @@ final class Listing {
     }
 
     /**
-     * What the framework is to choose from for a request in this scope; empty when nothing may serve.
+     * What the framework is to choose from for a request in this scope; empty when nothing may serve. {@code reader}
+     * is asked about the call where rules decide by its values.
      *
-     * @return null when the framework's own choice stands
+     * @return null when the framework's own choice stands, or when the listing is to be published again
      */
-    List<?> choose(Scope scope) {
+    List<?> choose(Scope scope, Outgoing reader, Object target, Object call) throws Throwable {
         int tag = number(scope);
         Ready now = ready;
         for (int attempt = 0; attempt < 3; attempt++) {
             if (now == null) {
-                now = new Ready(Native.listStamp(id), new List<?>[4], null);
+                now = read();
+                if (now == null) {
+                    return null;
+                }
             }
-            long answer = Native.route(id, tag, 0, 0, now.stamp);
+            long answer = now.names == null ? Native.route(id, tag, 0, 0, now.stamp)
+                    : decide(now, tag, scope, reader, target, call);
             if ((answer & OFF_OR_OBSERVE) != 0) {
                 return null;
             }
@@ -91,6 +100,9 @@ final class Listing {
                     return Collections.emptyList();
                 }
                 int subset = (int) (answer >>> 32) & 0xFFFF;
+                if (subset == Ready.NONE) {
+                    return one((int) answer);
+                }
                 List<?> chosen = now.list(subset);
                 if (chosen != null) {
                     return chosen;
@@ -104,6 +116,33 @@ final class Listing {
             now = null;
         }
         return null; // moved under our hands more than once, or gone: the engine counts it
+    }
+
+    /** Chance decides too where destinations have weights. */
+    private long decide(Ready now, int tag, Scope scope, Outgoing reader, Object target, Object call)
+            throws Throwable {
+        long entropy = ThreadLocalRandom.current().nextLong();
+        if (now.names.length == 0) {
+            return Native.route(id, tag, 0, entropy, now.stamp);
+        }
+        byte[] values = reader.packed(now.names, scope, target, call);
+        return Native.routeWith(id, tag, entropy, now.stamp, values);
+    }
+
+    /** Under what the engine decides now; null if the rules select by labels that this listing did not give. */
+    private Ready read() {
+        int[] stamp = new int[1];
+        String[] names = Native.routeNames(id, stamp);
+        if (names != null && !Arrays.equals(keys, Native.metadataKeys())) {
+            retired = true;
+            return null;
+        }
+        return new Ready(stamp[0], names, new List<?>[4], null);
+    }
+
+    /** An instance that was chosen by what only this call has. */
+    private List<?> one(int index) {
+        return index < 0 || index >= instances.length ? null : Collections.singletonList(instances[index]);
     }
 
     /** A tag that was unknown when the request came may have become known since, for one by this very list. */
@@ -127,14 +166,14 @@ final class Listing {
         }
         List<?> list = Collections.unmodifiableList(Arrays.asList(chosen));
         if (subset == Ready.EVERYONE) {
-            return new Ready(now.stamp, now.lists, list);
+            return new Ready(now.stamp, now.names, now.lists, list);
         }
         List<?>[] lists = Arrays.copyOf(now.lists, Math.max(now.lists.length, subset + 1));
         lists[subset] = list;
-        return new Ready(now.stamp, lists, now.everyone);
+        return new Ready(now.stamp, now.names, lists, now.everyone);
     }
 
-    /** True once another one has taken its place: who still holds it is to look again. */
+    /** True once another one has taken its place or has to: who still holds it is to look again. */
     boolean retired() {
         return retired;
     }
@@ -166,13 +205,18 @@ final class Listing {
     private static final class Ready {
         /** The subset that means every instance. */
         static final int EVERYONE = 0xFFFE;
+        /** No subset: the index alone counts. */
+        static final int NONE = 0xFFFF;
 
         final int stamp;
+        /** What deciding reads of a call; null where native rules decide. */
+        final String[] names;
         final List<?>[] lists;
         final List<?> everyone;
 
-        Ready(int stamp, List<?>[] lists, List<?> everyone) {
+        Ready(int stamp, String[] names, List<?>[] lists, List<?> everyone) {
             this.stamp = stamp;
+            this.names = names;
             this.lists = lists;
             this.everyone = everyone;
         }
@@ -205,8 +249,6 @@ final class Listing {
 
     /** Describes instances to the engine and publishes them. */
     static final class Publisher {
-        private static volatile String[] keys;
-
         private final Packer packer;
         private final Object[] instances;
         private final boolean[] healthy;
@@ -219,7 +261,8 @@ final class Listing {
         Publisher(List<String> names, Object[] instances, boolean[] healthy) {
             this.instances = instances;
             this.healthy = healthy;
-            this.wanted = keys();
+            String[] keys = Native.metadataKeys();
+            this.wanted = keys == null ? new String[0] : keys;
             packer = new Packer(64 + 64 * instances.length);
             packer.number(names.size());
             for (int i = 0; i < names.size(); i++) {
@@ -272,24 +315,11 @@ final class Listing {
             sweep();
             long id = Native.listNew(packer.done());
             Known.listsMoved();
-            return id == 0 ? null : new Listing(id, instances, healthy);
+            return id == 0 ? null : new Listing(id, instances, healthy, wanted);
         }
 
         static boolean isPrefix(String key) {
             return key.endsWith("*");
-        }
-
-        /** They follow from settings, which never change in a process. */
-        private static String[] keys() {
-            String[] known = keys;
-            if (known == null) {
-                known = Native.metadataKeys();
-                if (known == null) {
-                    return new String[0];
-                }
-                keys = known;
-            }
-            return known;
         }
     }
 }

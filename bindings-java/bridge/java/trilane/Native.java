@@ -62,10 +62,19 @@ final class Native {
     /** Decides and picks. The bits are in the engine's outbound.rs. */
     static native long route(long list, int tag, long key, long entropy, int stamp);
 
+    /** What deciding about this list reads of a call; null for nothing. {@code stampOut[0]} becomes its stamp. */
+    static native String[] routeNames(long list, int[] stampOut);
+
+    /** The same as {@code route} with those values; {@code packed} as {@link Packer} makes it. */
+    static native long routeWith(long list, int tag, long entropy, int stamp, byte[] packed);
+
     /** The usable instances of a subset; {@code stampOut[0]} becomes their stamp, 0 when the list is gone. */
     static native int[] subset(long list, int subset, int[] stampOut);
 
     static native String explain(long list, String tag, long key, long entropy);
+
+    /** Do rules decide that may read values of calls? */
+    static native boolean rulesByCall();
 
     /** Key, value, key, value: what to add to the metadata under which this process registers. */
     static native String[] metadataWrite(String registry);

@@ -13,25 +13,35 @@ final class Scope {
     final String member;
     /** Name, value, name, value of the headers that are passed through; null if there is none. */
     final String[] pass;
+    /** The call that an instance is being chosen for; null at any other time. */
+    final Object call;
 
     private static volatile Scope[] known = new Scope[8];
     /** The last unknown tags, one a slot: bounded, whatever comes in. */
     private static final String[] RECENT = new String[256];
 
     private Scope(int id, String tag) {
-        this(id, tag, "[{\"name\":\"" + tag + "\"}]", null);
+        this(id, tag, "[{\"name\":\"" + tag + "\"}]", null, null);
     }
 
-    private Scope(int id, String tag, String member, String[] pass) {
+    private Scope(int id, String tag, String member, String[] pass, Object call) {
         this.id = id;
         this.tag = tag;
         this.member = member;
         this.pass = pass;
+        this.call = call;
     }
 
     /** The scope, null for none, that also passes these headers on. */
     static Scope passing(Scope scope, String[] pass) {
-        return scope == null ? new Scope(0, "", "", pass) : new Scope(scope.id, scope.tag, scope.member, pass);
+        return scope == null ? new Scope(0, "", "", pass, null)
+                : new Scope(scope.id, scope.tag, scope.member, pass, null);
+    }
+
+    /** The scope, null for none, while an instance is chosen for this call. */
+    static Scope calling(Scope scope, Object call) {
+        return scope == null ? new Scope(0, "", "", null, call)
+                : new Scope(scope.id, scope.tag, scope.member, scope.pass, call);
     }
 
     /** The scope of a tag that the engine knows by number; null if it does not. Numbers never change their tag. */

@@ -18,13 +18,13 @@ final class SpringListing {
     /** The same list object, as far as its ends show it to be unchanged. */
     boolean isFor(List<?> list) {
         int size = instances.length;
-        return list == source && list.size() == size
+        return list == source && list.size() == size && !listing.retired()
                 && (size == 0 || list.get(0) == instances[0] && list.get(size - 1) == instances[size - 1]);
     }
 
     /** Another list of the very same elements: known by its identity from now on. */
     boolean holds(List<?> list, Object[] elements) {
-        if (!listing.holds(elements)) {
+        if (!listing.holds(elements) || listing.retired()) {
             return false;
         }
         source = list;
@@ -33,7 +33,7 @@ final class SpringListing {
 
     /** Another list of equal elements. */
     boolean isLike(Object[] elements) throws Throwable {
-        if (elements.length != instances.length) {
+        if (elements.length != instances.length || listing.retired()) {
             return false;
         }
         for (int i = 0; i < elements.length; i++) {

@@ -89,7 +89,14 @@ public final class SpringLoadBalancer {
                 listing = found.listing;
                 recent[slot] = new Recent(balancer, found);
             }
-            List<?> chosen = listing.choose(Trilane.current());
+            Scope scope = Trilane.current();
+            Object call = scope == null ? null : scope.call;
+            List<?> chosen = listing.choose(scope, SpringCalls.READER, null, call);
+            if (chosen == null && listing.retired()) {
+                String name = name(balancer, list);
+                SpringListing again = name == null ? null : listing(name, list);
+                chosen = again == null ? null : again.listing.choose(scope, SpringCalls.READER, null, call);
+            }
             return chosen == null || chosen.size() == list.size() ? list : chosen;
         }
 

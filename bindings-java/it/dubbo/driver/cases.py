@@ -341,4 +341,38 @@ def killed(topology, check):
     check("an untagged call fails rather than entering the last, gray copy", ok, str(seen)[:300])
 
 
-STANDARD = (lanes, registered, steered, direct, decided, modes, rules, edges, killed)
+CONDITIONS = """\
+configVersion: v3.0
+scope: service
+key: it.Chain
+force: false
+conditions:
+  - "method=later => port={gray}"
+  - "attachments[x-b]=1 => port={gray}"
+  - "method=chain & arguments[0]=seen => port={gray}"
+  - "method=chain => port={base}"
+"""
+
+
+def values(topology, check):
+    """A condition rule of Dubbo's, read by this library: method, argument and attachment of the call decide."""
+    front, ports = topology.programs["front"], topology.ports
+    fresh = topology.rules.with_suffix(".new")
+    fresh.write_text(CONDITIONS.format(gray=ports["a-gray"], base=ports["a-base"]))
+    fresh.replace(topology.rules)
+    late = until(front, "a-gray > c-base", "/later")
+    for path, wanted in (
+        ("/later", "a-gray > c-base"),
+        ("/seen", "a-gray > c-base"),
+        ("/chain", "a-base > c-base"),
+        ("/chain?put=x-b:1", "a-gray > c-base"),
+        ("/chain?put=x-b:2", "a-base > c-base"),
+    ):
+        got = answers(front, 10, path)
+        check(f"a condition on the call's values chooses for {path}", late is not None and got == [wanted], str(got))
+    topology.rule_file("mode: on\n")
+    late = until(front, "a-base > c-base", "/later")
+    check("without it the lanes decide again", late is not None)
+
+
+STANDARD = (lanes, registered, steered, direct, decided, values, modes, rules, edges, killed)

@@ -112,6 +112,13 @@ impl Chain {
         &self.fields
     }
 
+    /// Whether some destination has a delay, an abort or a timeout: what a caller that sends the call itself can do.
+    pub fn holds_up(&self) -> bool {
+        let routes = self.stages.iter().flat_map(|stage| &stage.rules.routes);
+        let mut policies = routes.flat_map(|route| &route.destinations).map(|destination| &destination.policy);
+        policies.any(|policy| policy.delay.is_some() || policy.abort.is_some() || policy.timeout.is_some())
+    }
+
     /// Whether no rule applies.
     pub fn is_empty(&self) -> bool {
         self.stages.is_empty()

@@ -18,6 +18,9 @@ import org.springframework.cloud.openfeign.FeignClient;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.task.SimpleAsyncTaskExecutor;
+import org.springframework.http.HttpEntity;
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.HttpMethod;
 import org.springframework.scheduling.annotation.Async;
 import org.springframework.scheduling.annotation.EnableAsync;
 import org.springframework.stereotype.Component;
@@ -89,6 +92,14 @@ public class App {
     @GetMapping("/rt/{service}")
     public String rest(@PathVariable String service, @RequestParam(defaultValue = "") String n) {
         return Work.ask(rest, service, n);
+    }
+
+    /** A call with a header of the application's own. */
+    @GetMapping("/user")
+    public String user(@RequestParam String user) {
+        HttpHeaders headers = new HttpHeaders();
+        headers.set("x-user", user);
+        return rest.exchange("http://next/echo?n=", HttpMethod.GET, new HttpEntity<>(headers), String.class).getBody();
     }
 
     @GetMapping("/feign")
