@@ -71,6 +71,17 @@ def java(path, target, flags, classes):
     return [sum(c[0] for c in counts), max(failed, sum(c[1] for c in counts)), sum(c[2] for c in counts)]
 
 
+def example_is_run():
+    """Whether the document's example is what the test runs, line by line."""
+    document = (ROOT / "docs/triple.md").read_text(encoding="utf-8").split("```java\n")[1].split("```")[0]
+    tested = (HERE / "src/test/java/io/github/trilane/grpc/Example.java").read_text(encoding="utf-8")
+    lines = {line.strip() for line in tested.splitlines()}
+    missing = [line for line in document.splitlines() if line.strip() not in lines]
+    for line in missing:
+        print(f"FAIL docs/triple.md: Example.java does not run: {line}")
+    return not missing
+
+
 class Options:
     java = False
 
@@ -93,7 +104,8 @@ def main():
     path = compiled(classpath())
     without = ":!" + ",".join(LEFT_OUT)
     pairs = [f"Pairs${name}{without}" for name in ("OursToOurs", "OursToGrpcJava", "GrpcJavaToOurs")]
-    totals = java(path, target, [], wanted or [*pairs, "Behaviour"])
+    totals = java(path, target, [], wanted or [*pairs, "Behaviour", "Serving", "Example"])
+    totals[0 if example_is_run() else 1] += 1
     for kind, cases in [] if wanted else [("trilane", f"{PLAIN},{COMPRESSED}"), ("grpc-go", PLAIN)]:
         with interop.serve(kind, options) as peer:
             print(f"ours -> {kind}:")

@@ -17,7 +17,8 @@ from importlib import import_module
 
 from suites import figures, machine
 
-SUITES = ["hello", "route", "crossing", "dubbo-router", "dubbo-rules", "dubbo-call", "shop-start", "shop-request", "footprint"]
+SUITES = ["hello", "route", "crossing", "dubbo-router", "dubbo-rules", "dubbo-call", "java-client",
+          "shop-start", "shop-request", "footprint"]
 INSIDE = "--inside"
 
 

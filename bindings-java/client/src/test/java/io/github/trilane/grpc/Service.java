@@ -6,14 +6,17 @@ import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
-import io.grpc.Status;
+import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.grpc.testing.integration.EmptyProtos.Empty;
 import io.grpc.testing.integration.Messages.SimpleRequest;
 import io.grpc.testing.integration.Messages.SimpleResponse;
+import io.grpc.testing.integration.Messages.StreamingInputCallRequest;
+import io.grpc.testing.integration.Messages.StreamingInputCallResponse;
 import io.grpc.testing.integration.TestServiceGrpc;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 
@@ -55,6 +58,41 @@ final class Service extends TestServiceGrpc.TestServiceImplBase implements Serve
         observer.onCompleted();
     }
 
+    /** Takes messages only after this. */
+    final CountDownLatch taking = new CountDownLatch(1);
+
+    @Override
+    public StreamObserver<StreamingInputCallRequest> streamingInputCall(
+            StreamObserver<StreamingInputCallResponse> observer) {
+        ServerCallStreamObserver<StreamingInputCallResponse> call =
+                (ServerCallStreamObserver<StreamingInputCallResponse>) observer;
+        call.disableAutoRequest();
+        Threads.start("test-taking", () -> {
+            try {
+                taking.await();
+                call.request(Integer.MAX_VALUE);
+            } catch (InterruptedException e) {
+                observer.onError(e);
+            }
+        });
+        AtomicInteger size = new AtomicInteger();
+        return new StreamObserver<StreamingInputCallRequest>() {
+            @Override
+            public void onNext(StreamingInputCallRequest message) {
+                size.addAndGet(message.getPayload().getBody().size());
+            }
+
+            @Override
+            public void onError(Throwable error) {}
+
+            @Override
+            public void onCompleted() {
+                observer.onNext(StreamingInputCallResponse.newBuilder().setAggregatedPayloadSize(size.get()).build());
+                observer.onCompleted();
+            }
+        };
+    }
+
     static int alive() {
         int alive = 0;
         for (Hub hub : new Hub[] {Hub.client(), Hub.server()}) {
@@ -74,9 +112,5 @@ final class Service extends TestServiceGrpc.TestServiceImplBase implements Serve
             }
             TimeUnit.MILLISECONDS.sleep(1);
         }
-    }
-
-    static Status unknown(String why) {
-        return Status.UNKNOWN.withDescription(why);
     }
 }
