@@ -40,8 +40,10 @@ const REFUSED: u8 = 3;
 /// Held while classes are defined. Defining one may load others, whose class hooks come back here on the same thread.
 static DEFINING: ReentrantMutex<()> = ReentrantMutex::new(());
 
-/// `java.trilane.Trilane` and its `changed(int,long)`, once the bridge is there.
+/// `java.trilane.Native` and `java.trilane.Trilane`, once they are defined.
+static NATIVE: AtomicPtr<jni_sys::_jobject> = AtomicPtr::new(ptr::null_mut());
 static TRILANE: AtomicPtr<jni_sys::_jobject> = AtomicPtr::new(ptr::null_mut());
+/// `Trilane.changed(int,long)`, once the natives are bound.
 static CHANGED: AtomicPtr<jni_sys::_jmethodID> = AtomicPtr::new(ptr::null_mut());
 
 /// Why the bridge could not be brought in.
@@ -58,36 +60,64 @@ pub(crate) fn is_there(env: Env) -> bool {
     env.find_class(c"java/trilane/Native").is_some()
 }
 
+/// Takes this VM for this copy of the library, by the one class that shows it. The others come with the first class
+/// that is hooked: a program that has none pays for none.
+pub(crate) fn claim(env: Env) -> Result<(), DefineError> {
+    let _guard = DEFINING.lock();
+    define_all(env, "Native")
+}
+
 /// Makes sure that a bridge class and all that it needs are in the boot loader: called before the first class that
 /// calls it gets its new bytes, so that a program pays only for the libraries it has.
 ///
 /// This may run inside the class hook, while some class is being loaded. No bridge class may therefore extend a
-/// hooked class, but for those that `prepare` defines before any class is hooked.
+/// hooked class, but for those of the library that sleeps until the first tag.
 pub(crate) fn ensure(env: Env, name: &str) -> Result<(), DefineError> {
-    let Some((_, _, needed)) = CLASSES.iter().find(|class| class.0.strip_prefix("java/trilane/") == Some(name)) else {
-        return Err(DefineError::Refused("a class that the library does not have"));
-    };
-    let state = |at: u16| &STATES[usize::from(at)];
-    if needed.iter().all(|at| state(*at).load(Ordering::Acquire) == DEFINED) {
+    if !CHANGED.load(Ordering::Acquire).is_null() && is_defined(name) {
         return Ok(());
     }
     let _guard = DEFINING.lock();
-    for at in *needed {
+    bind(env)?;
+    define_all(env, name)
+}
+
+/// The places of a class and of all that it needs.
+fn needed(name: &str) -> Option<&'static [u16]> {
+    CLASSES.iter().find(|class| class.0.strip_prefix("java/trilane/") == Some(name)).map(|class| class.2)
+}
+
+fn is_defined(name: &str) -> bool {
+    let defined = |at: &u16| STATES[usize::from(*at)].load(Ordering::Acquire) == DEFINED;
+    needed(name).is_some_and(|all| all.iter().all(defined))
+}
+
+/// The caller holds `DEFINING`.
+fn define_all(env: Env, name: &str) -> Result<(), DefineError> {
+    let needed = needed(name).ok_or(DefineError::Refused("a class that the library does not have"))?;
+    for at in needed {
         let (name, bytes, _) = CLASSES[usize::from(*at)];
-        match state(*at).load(Ordering::Acquire) {
+        let state = &STATES[usize::from(*at)];
+        match state.load(Ordering::Acquire) {
             ABSENT => {}
             REFUSED => return Err(DefineError::Refused(name)),
             _ => continue,
         }
-        state(*at).store(BEING_DEFINED, Ordering::Release);
+        state.store(BEING_DEFINED, Ordering::Release);
         let class = CString::new(name).ok().and_then(|name| env.define(&name, ptr::null_mut(), bytes));
         let Some(class) = class else {
-            state(*at).store(REFUSED, Ordering::Release);
+            state.store(REFUSED, Ordering::Release);
             return Err(if is_there(env) { DefineError::AlreadyThere } else { DefineError::Refused(name) });
         };
-        // SAFETY: `class` is a local reference of this thread.
-        unsafe { call!(env, DeleteLocalRef, class) };
-        state(*at).store(DEFINED, Ordering::Release);
+        // SAFETY: `class` is a local reference of this thread; the global ones live as long as the process.
+        unsafe {
+            match name {
+                "java/trilane/Native" => NATIVE.store(call!(env, NewGlobalRef, class), Ordering::Release),
+                "java/trilane/Trilane" => TRILANE.store(call!(env, NewGlobalRef, class), Ordering::Release),
+                _ => {}
+            }
+            call!(env, DeleteLocalRef, class);
+        }
+        state.store(DEFINED, Ordering::Release);
     }
     Ok(())
 }
@@ -99,29 +129,29 @@ pub(crate) fn define_beside(env: Env, loader: jobject, name: &str) -> jclass {
     class.unwrap_or(ptr::null_mut())
 }
 
-/// Defines the classes that every hook needs and binds their natives. Once per process.
-pub(crate) fn prepare(env: Env) -> Result<(), DefineError> {
-    if !TRILANE.load(Ordering::Acquire).is_null() {
+/// Defines the classes that every hook needs, binds their natives and tells them the mode. Once per process; the
+/// caller holds `DEFINING`.
+fn bind(env: Env) -> Result<(), DefineError> {
+    if !CHANGED.load(Ordering::Acquire).is_null() {
         return Ok(());
     }
-    for name in ["Native", "Trilane", "ForkJoin"] {
-        ensure(env, name)?;
-    }
-    let native = env.find_class(c"java/trilane/Native").ok_or(DefineError::Refused("Native"))?;
-    if !env.register(native, &natives::methods()) {
+    define_all(env, "Trilane")?;
+    if !env.register(NATIVE.load(Ordering::Acquire), &natives::methods()) {
         return Err(DefineError::Refused("Native: a native method does not fit its declaration"));
     }
-    let class = env.find_class(c"java/trilane/Trilane").ok_or(DefineError::Refused("Trilane"))?;
+    let class = TRILANE.load(Ordering::Acquire);
     let changed = env.static_method(class, c"changed", c"(IJ)V").ok_or(DefineError::Refused("Trilane.changed"))?;
-    // SAFETY: `class` is a local reference of this thread; the global one lives as long as the process.
-    let global = unsafe { call!(env, NewGlobalRef, class) };
     CHANGED.store(changed, Ordering::Release);
-    TRILANE.store(global, Ordering::Release);
+    if !crate::start::engine().is_none_or(|engine| push(env, engine)) {
+        return Err(DefineError::Refused("Trilane.changed"));
+    }
     Ok(())
 }
 
-/// Tells the bridge the mode and which libraries act. Runs on the starting thread and on `trilane-ctl`.
+/// Tells the bridge the mode and which libraries act, once it is there. Runs on `trilane-ctl` and where it is bound.
 pub(crate) fn push(env: Env, engine: &Engine) -> bool {
+    // Whoever binds the bridge meanwhile reads the mode after it let go: no push of an older one comes later.
+    let _guard = DEFINING.lock();
     let class: jclass = TRILANE.load(Ordering::Acquire);
     let method: jmethodID = CHANGED.load(Ordering::Acquire);
     if class.is_null() || method.is_null() {

@@ -8,6 +8,8 @@ use std::ptr;
 
 use jni_sys::{JNIEnv, JavaVM, jclass, jobject};
 
+use crate::jni::{Env, call};
+
 /// JVMTI 1.2: what JDK 8 and everything later has.
 const VERSION_1_2: c_int = 0x3001_0200;
 const ENABLE: c_int = 1;
@@ -20,6 +22,7 @@ pub(crate) enum Event {
     VmInit = 50,
     VmDeath = 51,
     ClassFileLoadHook = 54,
+    ClassPrepare = 56,
 }
 
 /// Bit number of `can_retransform_classes` in `jvmtiCapabilities`: the only capability that is asked for.
@@ -29,6 +32,7 @@ const SLOT_SET_EVENT_NOTIFICATION_MODE: usize = 2;
 const SLOT_ALLOCATE: usize = 46;
 const SLOT_DEALLOCATE: usize = 47;
 const SLOT_GET_CLASS_SIGNATURE: usize = 48;
+const SLOT_GET_CLASS_LOADER: usize = 57;
 const SLOT_GET_LOADED_CLASSES: usize = 78;
 const SLOT_ADD_MODULE_EXPORTS: usize = 95;
 const SLOT_ADD_MODULE_OPENS: usize = 96;
@@ -56,6 +60,9 @@ pub(crate) type ClassFileLoadHook = unsafe extern "system" fn(
     *mut *mut c_uchar,
 );
 
+/// Signature of the `ClassPrepare` callback.
+pub(crate) type ClassPrepare = unsafe extern "system" fn(*mut c_void, *mut JNIEnv, jobject, jclass);
+
 /// The first entries of `jvmtiEventCallbacks`; the VM takes the length and reads no further.
 #[repr(C)]
 #[derive(Default)]
@@ -65,6 +72,8 @@ struct Callbacks {
     thread_start: usize,
     thread_end: usize,
     class_file_load_hook: Option<ClassFileLoadHook>,
+    class_load: usize,
+    class_prepare: Option<ClassPrepare>,
 }
 
 /// One JVMTI environment. It is valid from any thread until the process ends: it is never disposed of.
@@ -136,11 +145,13 @@ impl Jvmti {
         vm_init: VmInit,
         vm_death: VmDeath,
         hook: ClassFileLoadHook,
+        prepare: ClassPrepare,
     ) -> Result<(), JvmtiError> {
         let callbacks = Callbacks {
             vm_init: Some(vm_init),
             vm_death: Some(vm_death),
             class_file_load_hook: Some(hook),
+            class_prepare: Some(prepare),
             ..Callbacks::default()
         };
         // SAFETY: slot and signature are those of the specification; the VM copies the struct.
@@ -230,9 +241,8 @@ impl Jvmti {
         (code == 0).then(|| self.take_string(value))
     }
 
-    /// Calls `visit` with every loaded class and its signature (`Ljava/lang/String;`). Makes local references:
-    /// the caller pushes a frame around it.
-    pub(crate) fn loaded_classes(&self, mut visit: impl FnMut(jclass, &[u8])) -> Result<(), JvmtiError> {
+    /// Calls `visit` with every loaded class. Makes local references: the caller pushes a frame around it.
+    pub(crate) fn loaded_classes(&self, visit: impl FnMut(jclass)) -> Result<(), JvmtiError> {
         let mut count: c_int = 0;
         let mut classes: *mut jclass = ptr::null_mut();
         // SAFETY: slot and signature are those of the specification; both out pointers are valid.
@@ -241,24 +251,45 @@ impl Jvmti {
                 self.slot(SLOT_GET_LOADED_CLASSES);
             check("GetLoadedClasses", call(self.0, &mut count, &mut classes))?;
         }
-        for i in 0..count as usize {
-            // SAFETY: the array has `count` classes.
-            let class = unsafe { *classes.add(i) };
-            let mut text: *mut c_char = ptr::null_mut();
-            // SAFETY: slot and signature are those of the specification; the generic signature is not asked for.
-            let code = unsafe {
-                let call: unsafe extern "system" fn(*mut c_void, jclass, *mut *mut c_char, *mut *mut c_char) -> c_int =
-                    self.slot(SLOT_GET_CLASS_SIGNATURE);
-                call(self.0, class, &mut text, ptr::null_mut())
-            };
-            if code == 0 && !text.is_null() {
-                // SAFETY: JVMTI returns zero-terminated strings.
-                visit(class, unsafe { CStr::from_ptr(text) }.to_bytes());
-                self.deallocate(text.cast());
-            }
-        }
+        // SAFETY: the array has `count` classes.
+        (0..count as usize).map(|i| unsafe { *classes.add(i) }).for_each(visit);
         self.deallocate(classes.cast());
         Ok(())
+    }
+
+    /// Gives the binary name of a class, with slashes, to `body`; none for arrays.
+    pub(crate) fn with_name<T>(&self, class: jclass, body: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let mut text: *mut c_char = ptr::null_mut();
+        // SAFETY: slot and signature are those of the specification; the generic signature is not asked for.
+        let code = unsafe {
+            let call: unsafe extern "system" fn(*mut c_void, jclass, *mut *mut c_char, *mut *mut c_char) -> c_int =
+                self.slot(SLOT_GET_CLASS_SIGNATURE);
+            call(self.0, class, &mut text, ptr::null_mut())
+        };
+        if code != 0 || text.is_null() {
+            return None;
+        }
+        // SAFETY: JVMTI returns zero-terminated strings.
+        let signature = unsafe { CStr::from_ptr(text) }.to_bytes();
+        let name = signature.strip_prefix(b"L").and_then(|name| name.strip_suffix(b";"));
+        let value = name.map(body);
+        self.deallocate(text.cast());
+        value
+    }
+
+    /// True for a class that the boot loader defined. Leaves no local reference.
+    pub(crate) fn is_of_boot_loader(&self, env: Env, class: jclass) -> bool {
+        let mut loader: jobject = ptr::null_mut();
+        // SAFETY: slot and signature are those of the specification; the reference is this thread's and dropped once.
+        unsafe {
+            let get: unsafe extern "system" fn(*mut c_void, jclass, *mut jobject) -> c_int =
+                self.slot(SLOT_GET_CLASS_LOADER);
+            let code = get(self.0, class, &mut loader);
+            if !loader.is_null() {
+                call!(env, DeleteLocalRef, loader);
+            }
+            code == 0 && loader.is_null()
+        }
     }
 
     /// Sends the given loaded classes through the class-file hook again.

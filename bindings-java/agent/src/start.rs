@@ -3,7 +3,7 @@
 //! `-agentpath` comes before any Java: only `VMInit` is asked for. `VMInit`, an attach and `System.loadLibrary` all
 //! end in `bring_up`. Whatever fails here, the VM gets `JNI_OK` and the application starts.
 
-use std::ffi::c_void;
+use std::ffi::{CString, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +17,7 @@ use crate::jvmti::{Event, Jvmti, JvmtiError};
 use crate::pages;
 use crate::settings::{self, Way};
 use crate::table::{Complaint, Table};
-use crate::transform::class_file_load_hook;
+use crate::transform::{class_file_load_hook, class_prepare};
 use crate::unsupported;
 use crate::vm;
 use trilane_engine::log::Log;
@@ -33,22 +33,35 @@ static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
 /// What stood behind `libtrilane.so=`, kept from `Agent_OnLoad` to `VMInit`.
 static AGENT_OPTION: OnceLock<String> = OnceLock::new();
 /// Held while classes are switched in, so that a change of the rules and the start do not cross.
-static HOOKING: Mutex<Hooking> = Mutex::new(Hooking { ready: false, broken: false, waiting: Vec::new() });
+static HOOKING: Mutex<Hooking> = Mutex::new(Hooking { stage: Stage::Off, waits: false });
 
-struct Hooking {
-    /// The bridge is defined and the class hook enabled.
-    ready: bool,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// No library was ever switched on.
+    Off,
+    /// Nothing but the VM's own classes was loaded yet. With the class hook on, the VM reads each class of its shared
+    /// archive once more, to show it: until the application begins, these are all that come.
+    Expecting,
+    /// The class hook is on.
+    Hooking,
     /// It could not be; said once, not tried again.
-    broken: bool,
-    /// Loaded classes that are hooked when the first tag comes. They are classes of the JDK, never unloaded.
-    waiting: Vec<Global>,
+    Broken,
 }
 
-/// A global reference.
-struct Global(jclass);
+struct Hooking {
+    stage: Stage,
+    /// Libraries that only hand scopes over were not brought to loaded classes: until there is a scope they do nothing,
+    /// and a program that never sees a tag pays nothing for them.
+    waits: bool,
+}
 
-// SAFETY: a global reference may be used from every attached thread.
-unsafe impl Send for Global {}
+/// Which of the loaded classes are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Loaded {
+    All,
+    /// Those of the VM's own boot loader are left out: none but hand-over has rows for them.
+    OfTheApplication,
+}
 
 /// True for the first start of the process.
 pub(crate) fn claim(vm: *mut JavaVM) -> bool {
@@ -61,7 +74,7 @@ pub(crate) fn claim(vm: *mut JavaVM) -> bool {
 }
 
 fn listen(jvmti: Jvmti) -> Result<(), JvmtiError> {
-    jvmti.set_callbacks(vm_init, vm_death, class_file_load_hook)?;
+    jvmti.set_callbacks(vm_init, vm_death, class_file_load_hook, class_prepare)?;
     let _ = JVMTI.set(jvmti);
     Ok(())
 }
@@ -166,17 +179,17 @@ fn changed(engine: &Engine) {
 }
 
 /// Brings mode and switches into the bridge, and hooks libraries that are switched on for the first time.
-fn refresh(env: Env, engine: &Engine, may_wait: bool) {
+fn refresh(env: Env, engine: &Engine, early: bool) {
     let mut hooking = HOOKING.lock();
     let bits = bridge::enabled(engine);
-    if hooking.broken || (bits == 0 && !hooking.ready) {
+    if hooking.stage == Stage::Broken || (bits == 0 && hooking.stage == Stage::Off) {
         return;
     }
-    if !hooking.ready {
-        match env.with_frame(32, || prepare(env)) {
-            Some(Ok(())) => hooking.ready = true,
+    if hooking.stage == Stage::Off {
+        match env.with_frame(32, || prepare(env, early)) {
+            Some(Ok(stage)) => hooking.stage = stage,
             Some(Err(why)) => {
-                hooking.broken = true;
+                hooking.stage = Stage::Broken;
                 say_error("start", &why);
                 return;
             }
@@ -189,47 +202,93 @@ fn refresh(env: Env, engine: &Engine, may_wait: bool) {
         }
     });
     let fresh = Table::global().install(bits);
-    if fresh != 0 {
-        hook_loaded(env, &mut hooking, fresh, may_wait);
+    if fresh != 0 && hooking.stage == Stage::Hooking {
+        hook_begun(env, &mut hooking, fresh, early);
     }
 }
 
-fn prepare(env: Env) -> Result<(), String> {
+/// The first class of the application is there: from now on every class goes through the class hook.
+pub(crate) fn application_begins(env: Env) {
+    let mut hooking = HOOKING.lock();
+    let (Some(jvmti), Stage::Expecting) = (jvmti(), hooking.stage) else { return };
+    let switched = jvmti.notify(Event::ClassPrepare, false).and_then(|()| jvmti.notify(Event::ClassFileLoadHook, true));
+    if let Err(error) = switched {
+        hooking.stage = Stage::Broken;
+        return say_error("start", &format!("{error}: nothing is hooked"));
+    }
+    hooking.stage = Stage::Hooking;
+    hook_begun(env, &mut hooking, Table::global().installed(), true);
+}
+
+/// Brings libraries that were just switched in to the classes that are loaded already.
+fn hook_begun(env: Env, hooking: &mut Hooking, libraries: u64, early: bool) {
+    if !early {
+        return hook_loaded(env, libraries, Loaded::All);
+    }
+    hooking.waits = true;
+    hook_loaded(env, libraries & !Table::global().hand_over(), Loaded::OfTheApplication);
+}
+
+fn prepare(env: Env, early: bool) -> Result<Stage, String> {
     let jvmti = jvmti().ok_or("there is no JVMTI environment")?;
-    bridge::prepare(env).map_err(|error| match error {
+    bridge::claim(env).map_err(|error| match error {
         bridge::DefineError::AlreadyThere => {
             "another copy of the library is active in this VM: this one stays inert".to_owned()
         }
         bridge::DefineError::Refused(class) => format!("the VM refused the bridge class {class}: nothing is hooked"),
     })?;
     jvmti.allow_retransform().map_err(|error| format!("{error}: nothing is hooked"))?;
-    jvmti.notify(Event::ClassFileLoadHook, true).map_err(|error| format!("{error}: nothing is hooked"))
+    let (event, stage) = match early && !the_application_is_there(env, jvmti) {
+        true => (Event::ClassPrepare, Stage::Expecting),
+        false => (Event::ClassFileLoadHook, Stage::Hooking),
+    };
+    if !early {
+        wake(env);
+    }
+    jvmti.notify(event, true).map_err(|error| format!("{error}: nothing is hooked"))?;
+    Ok(stage)
 }
 
-/// Sends the classes that were loaded before their library was switched in through the class hook.
-///
-/// At the VM's own start those that only hand scopes over wait until there is a scope: a program that never sees a
-/// tag pays nothing for them.
-fn hook_loaded(env: Env, hooking: &mut Hooking, libraries: u64, may_wait: bool) {
+/// True where the VM's archive brought classes of the application in already, linked: no event tells of those.
+fn the_application_is_there(env: Env, jvmti: Jvmti) -> bool {
+    const OLDEST_THAT_LINKS: i32 = 24 << 16;
+    // SAFETY: the environment belongs to this thread.
+    if unsafe { call!(env, GetVersion) } < OLDEST_THAT_LINKS {
+        return false;
+    }
+    let mut there = false;
+    env.with_frame(64 * 1024, || {
+        there = jvmti.loaded_classes(|class| there |= !jvmti.is_of_boot_loader(env, class)).is_err() || there;
+    });
+    there
+}
+
+/// Wakes the library that sleeps; gives the names of its classes.
+fn wake(env: Env) -> Vec<&'static str> {
+    match bridge::ensure(env, "ForkJoin") {
+        Ok(()) => Table::global().wake(),
+        Err(error) => {
+            say_error("fork-join", &format!("the VM refused a bridge class ({error:?}): its library is not hooked"));
+            Vec::new()
+        }
+    }
+}
+
+/// Sends the classes of these libraries that were loaded before now through the class hook.
+fn hook_loaded(env: Env, libraries: u64, of: Loaded) {
     let Some(jvmti) = jvmti() else { return };
-    let table = Table::global();
-    let urgent = if may_wait { libraries & !table.hand_over() } else { libraries };
     // The VM makes a local reference for each loaded class: their number is not known before.
     env.with_frame(64 * 1024, || {
         let mut found: Vec<jclass> = Vec::new();
-        let listed = jvmti.loaded_classes(|class, signature| {
-            let name = signature.strip_prefix(b"L").and_then(|name| name.strip_suffix(b";")).unwrap_or(b"");
-            if table.concerns(name, urgent) {
+        let listed = jvmti.loaded_classes(|class| {
+            // Asking for the loader costs a fraction of asking for the name.
+            let wanted = of == Loaded::All || !jvmti.is_of_boot_loader(env, class);
+            if wanted && jvmti.with_name(class, |name| Table::global().concerns(name, libraries)) == Some(true) {
                 found.push(class);
                 return;
             }
             // SAFETY: `class` is a local reference of this thread that nobody else holds.
-            unsafe {
-                if table.concerns(name, libraries) {
-                    hooking.waiting.push(Global(call!(env, NewGlobalRef, class)));
-                }
-                call!(env, DeleteLocalRef, class);
-            }
+            unsafe { call!(env, DeleteLocalRef, class) };
         });
         if let Err(error) = listed {
             say_error("hook", &format!("{error}: classes loaded before now are not hooked"));
@@ -252,15 +311,15 @@ fn retransform(jvmti: Jvmti, classes: &[jclass]) {
 /// The first request of this process that has a tag: now hand-over has something to do.
 pub(crate) fn first_tag(env: Env) {
     let mut hooking = HOOKING.lock(); // held to the end: a second first request waits until the classes are hooked
-    let waiting = std::mem::take(&mut hooking.waiting);
-    let classes: Vec<jclass> = waiting.iter().map(|class| class.0).collect();
-    if let Some(jvmti) = jvmti() {
-        retransform(jvmti, &classes);
+    if !std::mem::take(&mut hooking.waits) {
+        return;
     }
-    for class in classes {
-        // SAFETY: the global reference is ours and is used nowhere else.
-        unsafe { call!(env, DeleteGlobalRef, class) };
-    }
+    let table = Table::global();
+    // Whoever is loading one of those that slept meanwhile is waited for: loaded, they are hooked with the others.
+    env.with_frame(16, || {
+        wake(env).into_iter().filter_map(|name| CString::new(name).ok()).for_each(|name| _ = env.find_class(&name));
+    });
+    hook_loaded(env, table.installed() & table.hand_over(), Loaded::All);
 }
 
 /// Cheap and rough: is more than one library of this name mapped? The VM is asked only then.

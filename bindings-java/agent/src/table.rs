@@ -106,6 +106,10 @@ struct Seen {
     failed: AtomicU32,
 }
 
+/// The library that sleeps until the first tag: its bridge extends a class that it hooks, so that the bridge must be
+/// there before any class is hooked, and most programs never see a tag.
+pub(crate) const SLEEPER: &str = "fork-join";
+
 /// The rows by class, sorted, with the libraries that are switched in.
 pub(crate) struct Table {
     libraries: &'static [Library],
@@ -115,6 +119,8 @@ pub(crate) struct Table {
     lengths: [u64; 4],
     /// Bits of the libraries whose rows are inserted. Grows only: what is inserted stays.
     installed: AtomicU64,
+    /// Bits of those whose rows wait for the first tag all the same.
+    asleep: AtomicU64,
     seen: Vec<Seen>,
 }
 
@@ -161,7 +167,8 @@ impl Table {
         }
         entries.sort_by(|a, b| a.class.cmp(b.class).then(a.library.cmp(&b.library)));
         let seen = libraries.iter().map(|_| Seen::default()).collect();
-        Table { libraries, entries, lengths, installed: AtomicU64::new(0), seen }
+        let asleep = libraries.iter().filter(|library| library.name == SLEEPER).map(|library| 1 << library.bit).sum();
+        Table { libraries, entries, lengths, installed: AtomicU64::new(0), asleep: AtomicU64::new(asleep), seen }
     }
 
     /// The process's table.
@@ -195,6 +202,23 @@ impl Table {
         bits & !self.installed.fetch_or(bits, Ordering::AcqRel)
     }
 
+    /// The libraries that were switched in.
+    pub(crate) fn installed(&self) -> u64 {
+        self.installed.load(Ordering::Acquire)
+    }
+
+    /// Those whose rows are inserted now.
+    fn awake(&self) -> u64 {
+        self.installed() & !self.asleep.load(Ordering::Acquire)
+    }
+
+    /// From now on no library sleeps; gives the classes that those concern that did.
+    pub(crate) fn wake(&self) -> Vec<&'static str> {
+        let slept = self.asleep.swap(0, Ordering::AcqRel) & self.installed();
+        let entries = self.entries.iter().filter(|e| slept >> self.libraries[e.library].bit & 1 == 1);
+        entries.map(|entry| entry.class).collect()
+    }
+
     /// True if a class of this name gets a call from one of the libraries in `bits`.
     pub(crate) fn concerns(&self, class: &[u8], bits: u64) -> bool {
         self.find(class).iter().any(|e| bits >> self.libraries[e.library].bit & 1 == 1)
@@ -220,18 +244,18 @@ impl Table {
 
     /// The bridge classes that the rows of a class call.
     pub(crate) fn bridges(&self, class: &[u8]) -> impl Iterator<Item = &'static str> {
-        let installed = self.installed.load(Ordering::Acquire);
-        let entries = self.find(class).iter().filter(move |e| installed >> self.libraries[e.library].bit & 1 == 1);
+        let awake = self.awake();
+        let entries = self.find(class).iter().filter(move |e| awake >> self.libraries[e.library].bit & 1 == 1);
         entries.flat_map(|entry| entry.rows.iter().map(|row| row.bridge.0))
     }
 
     /// Inserts the calls of one class.
     pub(crate) fn edit(&self, class: &[u8], bytes: &[u8], complain: &mut dyn FnMut(Complaint)) -> Outcome {
-        let installed = self.installed.load(Ordering::Acquire);
+        let awake = self.awake();
         let mut current: Option<Vec<u8>> = None;
         for entry in self.find(class) {
             let library = &self.libraries[entry.library];
-            if installed >> library.bit & 1 == 0 {
+            if awake >> library.bit & 1 == 0 {
                 continue;
             }
             let before = current.as_deref().unwrap_or(bytes);
@@ -355,6 +379,17 @@ mod tests {
         assert_eq!(table.bridges(b"x/Two").collect::<Vec<_>>(), ["B"]);
         assert_eq!(edit(&table, b"x/Six"), (true, vec![]));
         assert_eq!(edit(&table, b"x/Twofold"), (true, vec![]));
+    }
+
+    #[test]
+    fn a_library_that_sleeps_touches_nothing_until_it_is_woken() {
+        static SLEEPING: &[Library] =
+            &[Library { name: SLEEPER, bit: 4, rows: &[Row::new("x/One", "m", ParamMatch::Any, ENTER, ("A", "m"))] }];
+        let table = Table::new(SLEEPING);
+        table.install(1 << 4);
+        assert_eq!(edit(&table, b"x/One"), (true, vec![]));
+        assert_eq!((table.bridges(b"x/One").count(), table.wake(), table.wake()), (0, vec!["x/One"], vec![]));
+        assert_eq!((table.bridges(b"x/One").count(), edit(&table, b"x/One").1.len()), (1, 1));
     }
 
     #[test]

@@ -52,6 +52,24 @@ pub(crate) unsafe extern "system" fn class_file_load_hook(
     });
 }
 
+/// The `ClassPrepare` callback, wanted until the first class of the application.
+///
+/// # Safety
+/// Called by the VM with the arguments that JVMTI documents.
+pub(crate) unsafe extern "system" fn class_prepare(
+    _env: *mut c_void,
+    jni: *mut JNIEnv,
+    _thread: jobject,
+    class: jclass,
+) {
+    boundary("class_prepare", (), || {
+        let env = Env(jni);
+        if start::jvmti().is_some_and(|jvmti| !jvmti.is_of_boot_loader(env, class)) {
+            start::application_begins(env);
+        }
+    });
+}
+
 /// A class must not get a call of a bridge class that the boot loader does not have.
 fn is_ready(env: Env, bridge: &'static str) -> bool {
     let ready = bridge::ensure(env, bridge);

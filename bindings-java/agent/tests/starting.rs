@@ -70,11 +70,13 @@ fn off_at_start_leaves_every_class_as_it_was() {
         let on = sums(&jdk, &[&agentpath("")]);
         for (class, sum) in &bare {
             assert_eq!(&off[class], sum, "{class} on {jdk:?}");
-            assert_ne!(&on[class], sum, "{class} is not hooked on {jdk:?}");
+            // That one sleeps until there is a tag; tests/hand_over.rs has one.
+            assert_eq!(on[class] == *sum, class.contains("ForkJoin"), "{class} is not hooked on {jdk:?}");
         }
-        let one_off = sums(&jdk, &[&agentpath(""), "-Dtrilane.hook.fork-join=off"]);
+        let one_off = sums(&jdk, &[&agentpath(""), "-Dtrilane.hook.timer=off"]);
         for (class, sum) in &bare {
-            assert_eq!(one_off[class] == *sum, class.contains("ForkJoin"), "{class} on {jdk:?}");
+            let untouched = ["ForkJoin", "util.T"].iter().any(|part| class.contains(part));
+            assert_eq!(one_off[class] == *sum, untouched, "{class} on {jdk:?}");
         }
         assert!(!hello(&jdk, &[&agentpath("trilane.mode=off")]).0, "the bridge has no place where all is off");
     }

@@ -102,8 +102,9 @@ impl Engine {
     /// Starts an engine. Never fails: what is wrong is said in the log, and the library stays off or on defaults.
     pub fn start(options: Options) -> Arc<Engine> {
         process::watch_fork();
-        let log = Log::new(&log_place(&options));
-        let settings = Settings::read(&options.agent_option, &options.properties, options.read_environment, &log);
+        let held = Log::held();
+        let settings = Settings::read(&options.agent_option, &options.properties, options.read_environment, &held);
+        let log = held.release(&settings.log);
         let takes_part = options.explicit || settings.asks_to_take_part();
         let base_mode = if takes_part { guard::mode(&settings, &options.other_agents, &log) } else { Mode::Off };
         let mut tags = Tags::new();
@@ -488,11 +489,4 @@ pub(crate) fn now() -> u64 {
 
 fn about_key(number: u32) -> String {
     format!("snapshot {number}")
-}
-
-/// The log's place is needed before the settings are read, since reading them may have something to say.
-fn log_place(options: &Options) -> String {
-    let silent = Log::off();
-    let early = Settings::read(&options.agent_option, &options.properties, options.read_environment, &silent);
-    early.log
 }

@@ -30,6 +30,7 @@ enum Out {
     Off,
     Stderr,
     File(std::path::PathBuf),
+    Held(Mutex<Vec<(Level, String, String, String)>>),
     #[cfg(test)]
     Memory(Mutex<Vec<String>>),
 }
@@ -60,6 +61,20 @@ impl Log {
         Log { out, json, said: Mutex::default() }
     }
 
+    /// Keeps what is said until [`Log::release`]: the log's place is a setting, and reading settings may say something.
+    pub(crate) fn held() -> Log {
+        Log { out: Out::Held(Mutex::default()), json: false, said: Mutex::default() }
+    }
+
+    /// The log of this place, in which everything is said that was held.
+    pub(crate) fn release(self, place: &str) -> Log {
+        let log = Log::new(place);
+        if let Out::Held(lines) = self.out {
+            lines.into_inner().iter().for_each(|(level, code, key, message)| log.write(*level, code, key, message));
+        }
+        log
+    }
+
     /// Says nothing.
     pub fn off() -> Log {
         Log { out: Out::Off, json: false, said: Mutex::default() }
@@ -68,6 +83,9 @@ impl Log {
     /// Says a line. `code` is the message's number, `key` what it is about: the pair is what "the same" means.
     /// Neither may hold a header, cookie or argument value.
     pub fn write(&self, level: Level, code: &str, key: &str, message: &str) {
+        if let Out::Held(lines) = &self.out {
+            return lines.lock().push((level, code.into(), key.into(), message.into()));
+        }
         let Some(repeats) = self.due(code, key, Instant::now()) else { return };
         let word = ["error", "warn", "info"][level as usize];
         let (time, text) = (stamp(SystemTime::now()), message.trim_end().replace('\r', "\\r"));
@@ -107,8 +125,9 @@ impl Log {
     fn put(&self, line: &str) {
         // A full disk or a closed stderr is no reason to disturb the application.
         match &self.out {
-            Out::Off => {}
-            Out::Stderr => _ = writeln!(std::io::stderr().lock(), "{line}"),
+            Out::Off | Out::Held(_) => {}
+            // In one system call: lines of other processes do not come between.
+            Out::Stderr => _ = std::io::stderr().write_all(format!("{line}\n").as_bytes()),
             Out::File(path) => {
                 let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
                 _ = opened.and_then(|mut f| writeln!(f, "{line}"));
@@ -149,6 +168,18 @@ mod tests {
         let Out::Memory(lines) = &log.out else { unreachable!() };
         let line = lines.lock()[0].clone();
         assert!(line.starts_with("trilane: warn TRL-2 time=20") && line.ends_with("Z about=\"\" a\\rb"), "{line}");
+    }
+
+    #[test]
+    fn what_is_held_is_said_when_the_place_is_known() {
+        let directory = std::env::temp_dir().join(format!("trilane-log-{}", std::process::id()));
+        let held = Log::held();
+        held.write(Level::Warn, "TRL-4", "key", "early");
+        held.release(directory.to_str().expect("UTF-8")).write(Level::Info, "TRL-5", "key", "late");
+        let said = std::fs::read_to_string(&directory).expect("it was written");
+        std::fs::remove_file(&directory).expect("it is there");
+        let words: Vec<&str> = said.lines().filter_map(|line| line.split(' ').next_back()).collect();
+        assert_eq!(words, ["early", "late"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ public class Hello {
     public static void main(String[] args) throws Exception {
         boolean bridge;
         try {
-            Class.forName("java.trilane.Trilane", false, null);
+            Class.forName("java.trilane.Native", false, null);
             bridge = true;
         } catch (ClassNotFoundException e) {
             bridge = false;
