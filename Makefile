@@ -15,7 +15,7 @@ suite = @echo "== $(1)"; start=$$SECONDS; { $(2); } || exit 1; echo "== $(1): $$
 # Shows a suite's lines, and at the end how many things it says that it skipped.
 skips = awk '{ print; fflush() } /^skipped: / { n++ } END { print n + 0 " skipped" }'
 
-.PHONY: help tools build net dist test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint interop interop-tests rules-tests
+.PHONY: help tools build net dist test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint interop interop-tests rules-tests fuzz-tests
 
 help:
 	@sed -n '1,5s/^# //p' Makefile
@@ -92,6 +92,10 @@ dubbo-rules = python3 tests/rules/dubbo/differential.py
 rules-tests: build
 	$(call suite,rules: Dubbo beside the real routers,python3 tests/rules/dubbo/test_tables.py && $(dubbo-rules) --count 1000)
 
+# Every parser of rules and of the wire under libFuzzer.
+fuzz-tests:
+	$(call suite,fuzz: 20 s each,fuzz/run.py 20)
+
 demo-tests:
 	$(call suite,demo and bench: what judges them,python3 -m unittest discover -q -s tests/demo && python3 tests/bench/test_figures.py)
 
@@ -123,6 +127,7 @@ test-all: test interop
 	$(call suite,go: dubbo-go,bindings-go/test.sh dubbo)
 	$(call suite,class editor: stress,$(CARGO) run --quiet --release -p trilane-classedit --example stress -- $$HOME/.m2)
 	$(call suite,rules: mutated texts,TRILANE_FUZZ=200000 $(CARGO) test --quiet --release -p trilane-lane --test fuzz)
+	$(call suite,fuzz: ten minutes each,fuzz/run.py 600)
 	$(call suite,rules: Istio's dialect beside a real istiod and Envoy,python3 tests/rules/istio/live.py --random 60)
 
 # One tarball per machine: make dist ARCHS="x86_64 aarch64"

@@ -1,17 +1,16 @@
 //! Mutated rule texts through every parser and what decides with the result: nothing panics, hostile texts stay cheap.
 //!
-//! The corpus is every text of `tests/rules` and the examples of the page. Seeded: a failure names its number, and
+//! The corpus is every text of `tests/rules`; `fuzz/run.py` starts a real fuzzer from the same texts, and what it found
+//! (`fuzz/corpus/rules_*`) runs here too. Seeded: a failure names its number, and
 //! `TRILANE_FUZZ_FROM=number TRILANE_FUZZ=1` repeats it. `TRILANE_FUZZ` is how many texts each dialect gets.
 
+#[path = "../../../fuzz/rules.rs"]
+mod target;
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use trilane_lane::model::Caller;
-use trilane_lane::model::Field;
-use trilane_lane::model::chain::Chain;
-use trilane_lane::model::decide::{Entropy, Facts, decide};
-use trilane_lane::model::plan::{Endpoint, Plan};
+use target::through;
+use trilane_lane::rules::Problem;
 use trilane_lane::rules::dialect::{Context, Dialect, read};
-use trilane_lane::rules::{self, Problem};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -150,40 +149,6 @@ fn mutate(texts: &[String], random: &mut Random) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The same value for every field.
-struct All<'v>(&'v str);
-
-impl Facts for All<'_> {
-    fn value(&self, _: usize, _: &Field) -> Option<&str> {
-        Some(self.0)
-    }
-}
-
-fn through(dialect: Dialect, text: &str) -> bool {
-    if dialect == Dialect::Native {
-        return rules::check("f", text).is_ok();
-    }
-    let Ok(lowered) = read(dialect, "f", text, &Context::default()) else { return false };
-    let label = |name: &str, value: &str| (Arc::from(name), Arc::from(value));
-    let endpoints: Vec<Endpoint> = [("v1", "abc"), ("v2", "yyy")]
-        .iter()
-        .map(|(version, env)| Endpoint {
-            address: format!("10.0.0.1:{}", version.len()).into(),
-            labels: [label("version", version), label("env", env)].into(),
-            healthy: true,
-            ..Endpoint::default()
-        })
-        .collect();
-    for service in ["reviews", "myapp", "order", "x"] {
-        let chain = Chain::new(&lowered.model.services_of(&[service]), &Caller::default());
-        let plan = Plan::new(Arc::new(chain), &endpoints);
-        for value in ["gray", ""] {
-            let _ = decide(&plan, &All(value), &mut Entropy(7), &mut ());
-        }
-    }
-    true
-}
-
 #[test]
 fn mutated_texts_never_panic() {
     let (from, count) = (number("TRILANE_FUZZ_FROM", 0), number("TRILANE_FUZZ", 300));
@@ -196,6 +161,22 @@ fn mutated_texts_never_panic() {
         }
         println!("fuzz {}: {} texts kept, {count} mutated, {accepted} accepted", dialect.name(), texts.len());
     }
+}
+
+#[test]
+fn what_the_fuzzer_found_stays_mended() {
+    let mut count = 0;
+    for (name, dialect) in Dialect::ALL {
+        // A dialect in which nothing was found has no folder.
+        let Ok(found) = std::fs::read_dir(root().join("fuzz/corpus").join(format!("rules_{name}"))) else { continue };
+        for file in found.map(|e| e.unwrap().path()) {
+            let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+            let caught = std::panic::catch_unwind(|| through(dialect, &text));
+            assert!(caught.is_ok(), "{}", file.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 1);
 }
 
 fn refused(dialect: Dialect, text: &str) -> String {

@@ -77,14 +77,18 @@ pub fn write_attachments(headers: &mut Headers, attachments: &[Attachment]) -> V
     let mut changed = Vec::new();
     for (name, value) in attachments {
         let lower = name.to_ascii_lowercase();
-        if metadata::key_problem(lower.as_bytes()).is_some() || is_reserved(lower.as_bytes()) {
+        // `grpc` as bytes would become `grpc-bin`, which is the protocol's.
+        let binary = metadata::value_problem(value).is_some();
+        let sent = if binary { format!("{lower}-bin") } else { lower.clone() };
+        let problem = metadata::key_problem(lower.as_bytes()).or_else(|| metadata::key_problem(sent.as_bytes()));
+        if problem.is_some() || is_reserved(lower.as_bytes()) {
             refused.push(name.clone());
             continue;
         }
-        if metadata::value_problem(value).is_none() {
-            headers.set(lower.as_bytes(), value);
+        if binary {
+            headers.set(sent.as_bytes(), metadata::encode_bin(value).as_bytes());
         } else {
-            headers.set(format!("{lower}-bin").as_bytes(), metadata::encode_bin(value).as_bytes());
+            headers.set(sent.as_bytes(), value);
         }
         if lower != *name {
             changed.push((lower, name));
@@ -165,8 +169,8 @@ mod tests {
         .collect();
         assert_eq!(read_attachments(&headers), [attachment("k", b"2")]);
         let mut out = Headers::new();
-        let refused = write_attachments(&mut out, &[attachment("grpc-status", b"0"), attachment("a b", b"")]);
-        assert_eq!(refused, ["grpc-status", "a b"]);
+        let sent = [attachment("grpc-status", b"0"), attachment("a b", b""), attachment("grpc", b"\xff")];
+        assert_eq!(write_attachments(&mut out, &sent), ["grpc-status", "a b", "grpc"]);
         assert!(out.is_empty());
     }
 

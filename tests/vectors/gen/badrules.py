@@ -99,6 +99,7 @@ REFUSED = [
      "decision D13: an authority is what is dialled, no URL"),
     ("percent-over", ENTRY + "      - {lane: gray, percent: ‹101, " + KEY + "}\n", ["percent", "100"], SHARES),
     ("percent-over-little", ENTRY + "      - {lane: gray, percent: ‹100.01, " + KEY + "}\n", ["percent"], SHARES),
+    ("percent-over-much", ENTRY + "      - {lane: gray, percent: ‹743, " + KEY + "}\n", ["percent", "100"], SHARES),
     ("percent-below", ENTRY + "      - {lane: gray, percent: ‹-1, " + KEY + "}\n", ["percent"], SHARES),
     ("percent-fine", ENTRY + "      - {lane: gray, percent: ‹0.001, " + KEY + "}\n", ["percent", "0.01"], SHARES),
     ("percent-fine-2", ENTRY + "      - {lane: gray, percent: ‹33.333, " + KEY + "}\n", ["percent", "0.01"], SHARES),

@@ -55,9 +55,9 @@ fn parse_hundredths(text: &str) -> Option<u16> {
     if !exact || fraction.len() > 2 || text.ends_with('.') {
         return None;
     }
-    let hundredths = format!("{fraction:0<2}").parse::<u16>().ok()?;
-    let value = whole.parse::<u16>().ok()? * 100 + hundredths;
-    (value <= 10_000).then_some(value)
+    let hundredths: u32 = format!("{fraction:0<2}").parse().ok()?;
+    let value = whole.parse::<u32>().ok()? * 100 + hundredths;
+    u16::try_from(value).ok().filter(|value| *value <= 10_000)
 }
 
 /// Hundredths as the file would write them.
