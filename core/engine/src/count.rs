@@ -52,7 +52,8 @@ pub enum Counter {
     NextRequests,
     /// Those that they colour in another way.
     NextRequestsDiffered,
-    /// Outgoing calls without a tag from a thread of no known origin, while a tagged request was being served.
+    /// Outgoing calls without a tag that were looked at, from a thread of no known origin, while requests with tags
+    /// came in.
     TagLost,
 }
 

@@ -62,6 +62,7 @@ impl Engine {
     pub(crate) fn tick(&self) {
         self.warm_up();
         self.refill_samples();
+        self.note_tagged();
         let reloaded = self.reload();
         self.look_next();
         if self.guard.untold() || reloaded {

@@ -11,7 +11,7 @@ use crate::sample::Came;
 use crate::state::State;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use trilane_lane::Mode;
 use trilane_lane::list::List;
 use trilane_lane::route::{Case, route};
@@ -27,6 +27,9 @@ const MAX_SITE: usize = 160;
 pub(crate) struct Strays {
     /// The tag, plus one, of the last request that should have gone to its own lane; `trilane-ctl` says so.
     escaped: AtomicU32,
+    /// Requests with tags at the last tick, and whether some had come since the one before.
+    tagged: AtomicU64,
+    lately: AtomicBool,
     /// Call sites where a tag was lost, as sampled; the empty name stands for the rest.
     lost: Mutex<BTreeMap<String, u64>>,
 }
@@ -133,23 +136,36 @@ impl Engine {
         self.log(Level::Warn, "TRL-322", &tag, &why);
     }
 
+    /// Notes whether requests with tags come in; on `trilane-ctl`, once a second.
+    pub(crate) fn note_tagged(&self) {
+        let now = self.tagged();
+        let before = self.strays.tagged.swap(now, Ordering::Relaxed);
+        self.strays.lately.store(now != before, Ordering::Relaxed);
+    }
+
+    fn tagged(&self) -> u64 {
+        self.counts.get(Counter::Tagged) + self.counts.get(Counter::Coloured)
+    }
+
     /// An outgoing call has no tag, and the binding found no reason why: its thread serves no request and runs no task
-    /// that was handed over, while a tagged request is being served. `site` says where the call was made, when the
-    /// binding looked (it looks rarely); neither values nor arguments belong into it.
-    pub fn tag_lost(&self, site: Option<&str>) {
-        if self.mode() == Mode::Off {
+    /// that was handed over. Counted where requests with tags came in during the last two seconds; where none did,
+    /// there is none to lose. `site` says where the call was made; neither values nor arguments belong into it. A
+    /// binding looks at most once a second.
+    pub fn tag_lost(&self, site: &str) {
+        let lately =
+            self.strays.lately.load(Ordering::Relaxed) || self.tagged() != self.strays.tagged.load(Ordering::Relaxed);
+        if self.mode() == Mode::Off || !lately || site.is_empty() {
             return;
         }
         self.counts.add(Counter::TagLost);
-        let Some(site) = site.filter(|site| !site.is_empty()) else { return };
         let site: String = site.chars().filter(|c| !c.is_control()).take(MAX_SITE).collect();
         let mut lost = self.strays.lost.lock();
         let key = if lost.contains_key(&site) || lost.len() < MAX_SITES { site.as_str() } else { "" };
         *lost.entry(key.to_string()).or_insert(0) += 1;
         drop(lost);
         let why = format!(
-            "a call without a tag left at {site} while a tagged request was being served; its thread got no scope \
-            from the request, so a tag may be lost there"
+            "a call without a tag left at {site} while requests with tags were coming in; nothing handed a scope to \
+            its thread, so a tag may be lost there"
         );
         self.log(Level::Warn, "TRL-323", &site, &why);
     }

@@ -18,6 +18,7 @@ pub(super) const METHODS: &[Method] = &[
     (c"edge", c"(Ljava/lang/String;)I", Function(edge as *mut _)),
     (c"stripped", c"()V", Function(stripped as *mut _)),
     (c"untagged", c"(Ljava/lang/String;)V", Function(untagged as *mut _)),
+    (c"lost", c"(Ljava/lang/String;)V", Function(lost as *mut _)),
     (c"passNames", c"()[Ljava/lang/String;", Function(pass_names as *mut _)),
     (c"tagName", c"(I)Ljava/lang/String;", Function(tag_name as *mut _)),
     (c"tagFind", c"(Ljava/lang/String;)I", Function(tag_find as *mut _)),
@@ -72,6 +73,14 @@ unsafe extern "system" fn untagged(env: *mut JNIEnv, _class: jclass, peer: jstri
         if let Some(engine) = engine() {
             let noted = Env(env).with_short_string(peer, |peer| engine.untagged(peer));
             noted.unwrap_or_else(|| engine.untagged(b""));
+        }
+    });
+}
+
+unsafe extern "system" fn lost(env: *mut JNIEnv, _class: jclass, site: jstring) {
+    boundary("lost", (), || {
+        if let Some(engine) = engine() {
+            engine.tag_lost(&Env(env).string(site).unwrap_or_default());
         }
     });
 }

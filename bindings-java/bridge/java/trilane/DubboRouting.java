@@ -23,6 +23,9 @@ public final class DubboRouting {
                     || attachments.get(NEED_MOCK) != null || attachments.get(DubboNames.FORCE) != null) {
                 return null;
             }
+            if (scope == null && Trilane.seen && Lost.suspect(Trilane.holderOrNull())) {
+                Lost.tell();
+            }
             List<?> chosen = choose(state, state.listing, scope, directory, invocation);
             if (chosen == null && state.listing.retired()) {
                 state = DubboDirectory.of(directory).current(directory);

@@ -12,11 +12,16 @@ public final class HttpClient4 {
             return;
         }
         Scope scope = Trilane.current();
-        if (scope == null) {
+        if (scope == null && !Lost.suspect(Trilane.holderOrNull())) {
             return;
         }
         try {
-            if (Apache.known(route)) {
+            if (!Apache.known(route)) {
+                return;
+            }
+            if (scope == null) {
+                Lost.tell();
+            } else {
                 Outbound.write(scope, HEADERS, request);
             }
         } catch (Throwable cause) {

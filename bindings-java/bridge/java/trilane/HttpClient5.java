@@ -19,6 +19,7 @@ public final class HttpClient5 {
     public static void write(Object request, Object exchange) {
         if (Trilane.carries(Trilane.HTTPCLIENT5) && request != null && exchange != null) {
             write(Trilane.current(), request, exchange);
+            lookForLost(exchange);
         }
     }
 
@@ -55,6 +56,19 @@ public final class HttpClient5 {
             write(kept instanceof Kept ? ((Kept) kept).scope : null, request, exchange);
         } catch (Throwable cause) {
             Trilane.failed("httpclient5", cause);
+        }
+    }
+
+    private static void lookForLost(Object exchange) {
+        Holder holder = Trilane.holderOrNull();
+        if ((holder == null || holder.scope == null) && Lost.suspect(holder)) {
+            try {
+                if (Apache.known(ROUTE.on(exchange))) {
+                    Lost.tell();
+                }
+            } catch (Throwable cause) {
+                Trilane.failed("httpclient5", cause);
+            }
         }
     }
 

@@ -25,6 +25,8 @@ public final class JdkHttpClient {
             Holder holder = Trilane.holderOrNull();
             if (holder != null && holder.scope != null) {
                 holder.sending++;
+            } else if (Lost.suspect(holder)) {
+                Trilane.holder().sending++;
             }
         }
     }
@@ -45,7 +47,7 @@ public final class JdkHttpClient {
             return headers;
         }
         Holder holder = Trilane.holderOrNull();
-        if (holder == null || holder.sending == 0 || holder.scope == null) {
+        if (holder == null || holder.sending == 0) {
             return headers;
         }
         try {
@@ -54,6 +56,10 @@ public final class JdkHttpClient {
             }
             URI uri = (URI) Http.URI_OF.invokeExact(request);
             if (uri == null || !Outbound.towards(uri.getHost(), uri.getPort())) {
+                return headers;
+            }
+            if (holder.scope == null) {
+                Lost.tell();
                 return headers;
             }
             Fields fields = new Fields(map(headers));

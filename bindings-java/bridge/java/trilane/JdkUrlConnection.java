@@ -17,7 +17,8 @@ public final class JdkUrlConnection {
             return;
         }
         Holder holder = Trilane.holderOrNull();
-        if (holder == null || holder.scope == null) {
+        boolean tagged = holder != null && holder.scope != null;
+        if (!tagged && !Lost.suspect(holder)) {
             return;
         }
         try {
@@ -25,8 +26,10 @@ public final class JdkUrlConnection {
                 Native.export(Handles.named(headers.getClass(), "sun.net.www.MessageHeader"), PACKAGE, false);
                 opened = true;
             }
-            Hop hop = Hop.of(headers, (Hop) holder.urlConnection);
-            if (hop != null) {
+            Hop hop = Hop.of(headers, tagged ? (Hop) holder.urlConnection : null);
+            if (hop != null && !tagged) {
+                Lost.tell();
+            } else if (hop != null) {
                 holder.urlConnection = hop;
                 Outbound.write(holder.scope, HOPS, hop);
             }

@@ -32,6 +32,9 @@ final class Native {
     /** Notes who sent a request without a tag to this tagged copy. */
     static native void untagged(String peer);
 
+    /** A call without a tag left there, and nobody knows why it has none. */
+    static native void lost(String site);
+
     /** Lower-case names of the headers that are passed through; null where there is no engine. */
     static native String[] passNames();
 

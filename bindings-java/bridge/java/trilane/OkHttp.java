@@ -24,6 +24,12 @@ public final class OkHttp {
         }
         try {
             Scope scope = Trilane.current();
+            if (scope == null && Lost.suspect(Trilane.holderOrNull())) {
+                Object url = URL.on(request);
+                if (Apache.known(HOST.text(url), PORT.number(url))) {
+                    Lost.tell();
+                }
+            }
             Object before = TAG.on(request, Scope.class);
             if (before == scope) {
                 return request;
