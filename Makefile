@@ -116,6 +116,7 @@ test-all: test interop
 	$(call suite,rules: Dubbo beside the real routers$(comma) 10$(comma)000 each,$(dubbo-rules) --count 10000 --seed $$(date +%j) \
 		&& TRILANE_FUZZ_ROUNDS=200000 $(CARGO) test --quiet --release -p trilane-lane --test dubbo)
 	$(call suite,interop: grpc-java as well,python3 tests/interop/run.py --java)
+	$(call suite,triple: Java and dubbo-java,python3 bindings-java/client/dubbo/run.py target/debug)
 	$(call suite,java agent$(comma) JDK 11 to 25,jdks=$$(python3 tests/tools/jdks.py 11 17 21 25); export TRILANE_TEST_JDKS=$$jdks; \
 		$(CARGO) test --quiet -p trilane-agent --features jvm 2>&1 | $(skips) \
 		&& $(CARGO) test --quiet -p trilane-classedit --test stress 2>&1 | $(skips))
