@@ -105,3 +105,32 @@ fn a_command_runs_without_it_when_the_jvm_does_not_start_and_keeps_its_status() 
     let missing = trilane().args(["run", "--java"]).arg(&java).args(["--", "/no/such/command"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(127));
 }
+
+/// As the init container of `deploy/` runs: nothing may be written but the `emptyDir`, and the user is nobody known.
+#[test]
+fn an_install_needs_no_name_and_nothing_writable_but_its_directory() {
+    let (from, to) = (Dir::new("rofrom"), Dir::new("roto"));
+    std::fs::write(from.0.join("libtrilane.so"), "library").unwrap();
+    std::fs::write(from.0.join("trilane"), "program").unwrap();
+    let script = "set -e\nmount -t tmpfs tmpfs \"$2\"\nchmod 777 \"$2\"\nmount -o remount,bind,ro /\n\
+        exec unshare -U --map-user=65532 --map-group=65532 sh -c '\n\
+          test \"$(id -u)\" = 65532\n\
+          if touch \"$3/new\" 2>/dev/null; then echo the root can be written to; exit 9; fi\n\
+          \"$1\" install \"$2\" --from \"$3\" && \"$1\" install \"$2\" --from \"$3\" && ls -ln \"$2\" \"$2/current/\"' sh \"$@\"";
+    let tried = Command::new("unshare").args(["-Urm", "mount", "-o", "remount,bind,ro", "/"]).output();
+    if !tried.as_ref().is_ok_and(|o| o.status.success()) {
+        println!("skipped: a user and mount namespace of one's own is refused here: {tried:?}");
+        return;
+    }
+    let program = env!("CARGO_BIN_EXE_trilane");
+    let done = Command::new("unshare")
+        .args(["-Urm", "sh", "-c", script, "sh", program, to.0.to_str().unwrap(), from.0.to_str().unwrap()])
+        .output()
+        .expect("it ran a moment ago");
+    let (said, erred) = (text(&done.stdout), text(&done.stderr));
+    assert!(done.status.success(), "{said}{erred}");
+    assert_eq!(said.matches("installed ").count(), 2, "{said}{erred}");
+    let owned = |name: &str| said.lines().any(|l| l.contains(" 65532 65532 ") && l.contains(name));
+    assert!(owned("current ->") && owned("libtrilane.so") && !said.contains(".new"), "{said}");
+    assert!(std::fs::read_dir(&to.0).unwrap().next().is_none(), "it was all in the namespace");
+}

@@ -2,10 +2,14 @@
 
 use serde_json::Value;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU64, Ordering};
 use trilane_engine::{Engine, Hook, Instance, Options};
+
+static ASKED: AtomicU64 = AtomicU64::new(0);
 
 fn status(args: &[&str]) -> Output {
     let pid = std::process::id().to_string();
+    ASKED.fetch_add(1, Ordering::Relaxed);
     Command::new(env!("CARGO_BIN_EXE_trilane"))
         .args(["status", "--pid", &pid])
         .args(args)
@@ -37,6 +41,8 @@ fn a_living_process_tells_what_it_does() {
     let gray = [("alicloud.service.tag", "gray")];
     let instance = |address, metadata| Instance { address, metadata, healthy: true };
     let list = engine.list_new(&["stock"], &[instance("10.0.0.1:1", &[]), instance("10.0.0.2:1", &gray)]);
+    let many: Vec<String> = (0..1000).map(|n| format!("10.1.{}.{}:1", n / 250, n % 250)).collect();
+    engine.list_new(&["large"], &many.iter().map(|address| instance(address, &[])).collect::<Vec<_>>());
     let gray = engine.tag_find(b"gray");
     for _ in 0..1000 {
         engine.route(list, gray, 0, 0, engine.list_stamp(list));
@@ -50,7 +56,7 @@ fn a_living_process_tells_what_it_does() {
     assert_eq!([&state["tag"], &state["tag_source"]], ["gray", "agent option alicloud.service.tag"]);
     assert_eq!(state["rules"]["file"], rules.display().to_string());
     assert_eq!(state["rules"]["hash"].as_str().map(str::len), Some(8));
-    let stock = &state["services"][0];
+    let stock = &state["services"][1];
     assert_eq!(stock["tags"]["gray"], serde_json::json!({"instances": 1, "usable": 1}));
     assert_eq!([&stock["decisions"]["own"], &stock["observed"]], [1000, 1000]);
     // Every second call of an even pick would have gone to the other instance.
@@ -78,6 +84,7 @@ fn a_living_process_tells_what_it_does() {
         assert!(std::time::Instant::now() < end, "mode off never showed");
     }
     std::fs::remove_dir_all(&folder).unwrap();
+    print_cost(ASKED.load(Ordering::Relaxed));
 }
 
 fn told_of_next_rules_and_of_callers(folder: &std::path::Path, engine: &Engine, list: u64) {
@@ -115,4 +122,23 @@ fn told_of_single_decisions() {
     assert_eq!(told.matches(tree).count(), 2, "{told}");
     let last: Value = serde_json::from_str(explain(&["--json", "--last", "1"]).trim()).expect("JSON");
     assert_eq!([&last["kind"], &last["pick"], &last["case"]], ["out", "10.0.0.2:1", "own"]);
+}
+
+/// What asking costs: the askers' CPU by the kernel's account of children (ticks of 10 ms, over all of them), and that
+/// of `trilane-ctl`, which answers and looks at the rule file once a second.
+fn print_cost(asked: u64) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let children: u64 = [13, 14].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum();
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let ctl = tasks
+        .map(|task| task.path())
+        .find(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "trilane-ctl"));
+    let nanos = ctl.and_then(|task| std::fs::read_to_string(task.join("schedstat")).ok());
+    let nanos: f64 = nanos.and_then(|s| s.split(' ').next()?.parse().ok()).unwrap_or(f64::NAN);
+    println!(
+        "status: {asked} asked; {:.1} ms CPU each in the program (with its start), {:.2} ms each in the process",
+        children as f64 * 10.0 / asked as f64,
+        nanos / 1e6 / asked as f64
+    );
 }
