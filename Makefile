@@ -129,6 +129,7 @@ test-all: test interop
 	$(call suite,class editor: stress,$(CARGO) run --quiet --release -p trilane-classedit --example stress -- $$HOME/.m2)
 	$(call suite,rules: mutated texts,TRILANE_FUZZ=200000 $(CARGO) test --quiet --release -p trilane-lane --test fuzz)
 	$(call suite,fuzz: ten minutes each,fuzz/run.py 600)
+	$(call suite,rules: 1$(comma)000 reloads at up to a second,TRILANE_RELOADS=long $(CARGO) test --quiet -p trilane-engine --lib reload)
 	$(call suite,rules: Istio's dialect beside a real istiod and Envoy,python3 tests/rules/istio/live.py --random 60)
 
 # One tarball per machine: make dist ARCHS="x86_64 aarch64"

@@ -34,6 +34,8 @@ pub mod outbound;
 pub mod page;
 mod policy;
 mod process;
+#[cfg(test)]
+mod reload_tests;
 mod ring;
 mod sample;
 pub mod settings;

@@ -144,10 +144,11 @@ pub(super) fn text_match(value: Value<'_>, field: Field, flavor: Flavor) -> Opti
 /// dubbo-java's patterns match the whole text, dubbo-go's a part of it.
 fn regex(pattern: Value<'_>, flavor: Flavor) -> Option<Regex> {
     let text = pattern.text()?;
-    let built = match flavor {
-        Flavor::Java => pattern.pattern(text),
+    // By itself first: `a)|(b` is no pattern, whatever it would be between the brackets of another one.
+    let built = pattern.pattern(text).and_then(|whole| match flavor {
+        Flavor::Java => Ok(whole),
         Flavor::Go => pattern.pattern(&format!("(?s:.*)(?:{text})(?s:.*)")),
-    };
+    });
     built.map_err(|why| pattern.problem(format!("`{text}` is no pattern here: {why}"), REGEX)).ok()
 }
 

@@ -114,33 +114,55 @@ impl Dialect {
 
 /// The dialect of a text, by `dialect:` or by what its documents call themselves; `None`: nothing tells.
 pub fn detect(documents: &[tree::Node]) -> Option<Dialect> {
-    let text = |document: &tree::Node, name: &str| document.field(name).and_then(|n| n.scalar()).map(str::to_string);
-    if let Some(name) = documents.iter().find_map(|d| text(d, "dialect")) {
+    if let Some(name) = documents.iter().find_map(|d| text_of(d, "dialect")) {
         return Dialect::parse(&name);
     }
     let mut found = None;
-    for document in documents {
-        let version = text(document, "apiVersion").unwrap_or_default();
-        let kind = text(document, "kind").unwrap_or_default();
-        let has = |name: &str| document.field(name).is_some();
-        let one = match version.split('/').next().unwrap_or("") {
-            "trilane" => Dialect::Native,
-            "istio.alibabacloud.com" => Dialect::Asm,
-            "networking.istio.io" => Dialect::Istio,
-            "service.dubbo.apache.org" => Dialect::DubboMesh,
-            "traffic.opensergo.io" => Dialect::OpenSergo,
-            _ if matches!(kind.as_str(), "TrafficLabel" | "ASMSwimLane" | "ASMSwimLaneGroup") => Dialect::Asm,
-            _ if has("affinityAware") => Dialect::DubboAffinity,
-            _ if has("tags") => Dialect::DubboTag,
-            _ if has("conditions") => Dialect::DubboCondition,
-            _ => continue,
-        };
+    for one in documents.iter().filter_map(detect_one) {
         // One document of ASM's makes its Istio resources ASM's too.
         if found.is_none() || one == Dialect::Asm {
             found = Some(one);
         }
     }
     found
+}
+
+fn text_of(document: &tree::Node, name: &str) -> Option<String> {
+    document.field(name).and_then(|n| n.scalar()).map(str::to_string)
+}
+
+fn detect_one(document: &tree::Node) -> Option<Dialect> {
+    let version = text_of(document, "apiVersion").unwrap_or_default();
+    let kind = text_of(document, "kind").unwrap_or_default();
+    let has = |name: &str| document.field(name).is_some();
+    Some(match version.split('/').next().unwrap_or("") {
+        "trilane" => Dialect::Native,
+        "istio.alibabacloud.com" => Dialect::Asm,
+        "networking.istio.io" => Dialect::Istio,
+        "service.dubbo.apache.org" => Dialect::DubboMesh,
+        "traffic.opensergo.io" => Dialect::OpenSergo,
+        _ if matches!(kind.as_str(), "TrafficLabel" | "ASMSwimLane" | "ASMSwimLaneGroup") => Dialect::Asm,
+        _ if has("affinityAware") => Dialect::DubboAffinity,
+        _ if has("tags") => Dialect::DubboTag,
+        _ if has("conditions") => Dialect::DubboCondition,
+        _ => return None,
+    })
+}
+
+/// The first document that calls itself by another dialect than the text is read in: nothing would come of it.
+fn mixed(name: &str, text: &str, documents: &[tree::Node], dialect: Dialect) -> Option<Problem> {
+    let family = |one: Dialect| if one == Dialect::Asm { Dialect::Istio } else { one };
+    let other = documents.iter().find_map(|document| {
+        let one = detect_one(document).filter(|one| family(*one) != family(dialect))?;
+        Some((document, one))
+    })?;
+    let message = format!(
+        "this document is of the dialect `{}`, the file is read as `{}`: a rule file has one dialect",
+        other.1.name(),
+        dialect.name()
+    );
+    let place = (other.0.line, other.0.column);
+    Some(Problem::at(name, text, place, "", message, "the other documents in files of their own".into()))
 }
 
 /// A rule file of any dialect.
@@ -159,7 +181,11 @@ pub enum Loaded {
 /// Every problem that was found; the text is refused as a whole.
 pub fn load(name: &str, text: &str, context: &Context) -> Result<Loaded, Vec<Problem>> {
     let documents = tree::read(name, text).map_err(|problem| vec![problem])?;
-    match detect(&documents) {
+    let dialect = detect(&documents);
+    if let Some(problem) = mixed(name, text, &documents, dialect.unwrap_or(Dialect::Native)) {
+        return Err(vec![problem]);
+    }
+    match dialect {
         None | Some(Dialect::Native) => super::check(name, text).map(Loaded::Native),
         Some(dialect) => read(dialect, name, text, context).map(|lowered| Loaded::Other(dialect, lowered)),
     }
@@ -172,6 +198,9 @@ pub fn load(name: &str, text: &str, context: &Context) -> Result<Loaded, Vec<Pro
 pub fn read(dialect: Dialect, name: &str, text: &str, context: &Context) -> Result<Lowered, Vec<Problem>> {
     let documents = tree::read(name, text).map_err(|problem| vec![problem])?;
     let source = Source::new(name, text, &documents);
+    if let Some(problem) = mixed(name, text, &documents, dialect) {
+        return Err(vec![problem]);
+    }
     let Some(lower) = dialect.lower() else {
         let message = "the native dialect is read by `rules::check`".to_string();
         return Err(vec![Problem::at(name, text, (1, 1), "", message, String::new())]);
@@ -223,4 +252,37 @@ pub fn convert(
     };
     let (problems, notes) = source.finish();
     if problems.is_empty() { Ok(Converted { text: file, lost, notes }) } else { Err(problems) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISTIO: &str = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\n\
+        spec: {hosts: [a], http: [{route: [{destination: {host: a}}]}]}\n";
+    const NATIVE: &str = "apiVersion: trilane/v1\nlanes: [{tag: gray}]\n";
+
+    #[test]
+    fn a_file_has_one_dialect() {
+        for text in [format!("{NATIVE}---\n{ISTIO}"), format!("{ISTIO}---\n{NATIVE}")] {
+            let problems = load("f", &text, &Context::default()).expect_err("two dialects");
+            assert!(problems[0].to_string().contains("a rule file has one dialect"), "{}", problems[0]);
+        }
+        let label = "apiVersion: istio.alibabacloud.com/v1\nkind: TrafficLabel\nmetadata: {name: t}\nspec:\n  rules:\n    \
+            - labels: [{name: a, valueFrom: [\"$getContext(x-request-id)\"]}]\n";
+        let both = load("f", &format!("{ISTIO}---\n{label}"), &Context::default());
+        assert!(matches!(both, Ok(Loaded::Other(Dialect::Asm, _))), "{both:?}");
+    }
+
+    #[test]
+    fn a_pattern_cannot_leave_the_brackets_that_it_is_put_in() {
+        let rule = "dialect: dubbo-tag\nconfigVersion: v3.0\nkey: a\ntags:\n  - name: g\n    \
+            match: [{key: v, value: {regex: \"a)|(b\"}}]\n";
+        for meaning in ["java", "go"] {
+            let settings = [("dubbo.meaning".to_string(), meaning.to_string())];
+            let context = Context { settings: &settings, service: &[] };
+            let problems = load("f", rule, &context).expect_err(meaning);
+            assert!(problems[0].to_string().contains("is no pattern here"), "{}", problems[0]);
+        }
+    }
 }
