@@ -19,6 +19,8 @@ mod timer;
 mod tomcat;
 mod virtual_threads;
 
+#[cfg(all(test, feature = "jvm"))]
+mod beside;
 #[cfg(test)]
 mod versions;
 

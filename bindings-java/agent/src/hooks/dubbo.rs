@@ -31,6 +31,18 @@ const fn ruled(class: &'static str, method: &'static str) -> Row {
     Row::new(class, method, ParamMatch::Any, RowOp::Finally(&[]), ("DubboRules", "moved"))
 }
 
+/// Triple's listener for streams of requests, until 3.2 and since 3.3: one call, then messages on any thread.
+const STREAM_32: &str = "org/apache/dubbo/rpc/protocol/tri/call/BiStreamServerCallListener";
+const STREAM: &str = "org/apache/dubbo/rpc/protocol/tri/h12/BiStreamServerCallListener";
+
+const fn message(class: &'static str, method: &'static str) -> Row {
+    Row::new(class, method, ParamMatch::Any, RowOp::Enter(&[Arg::This]), ("DubboStream", "enter"))
+}
+
+const fn handled(class: &'static str, method: &'static str) -> Row {
+    Row::new(class, method, ParamMatch::Any, RowOp::Finally(&[Arg::This]), ("DubboStream", "exit"))
+}
+
 /// Switch `dubbo`.
 pub(super) const LIBRARY: Library = Library {
     name: "dubbo",
@@ -40,6 +52,18 @@ pub(super) const LIBRARY: Library = Library {
         Row::new(INVOKER, "invoke", INVOCATION, RowOp::Enter(&[Arg::Param(0)]), ("DubboCarriers", "attempt")),
         Row::new(CONTEXT_FILTER, "invoke", FILTERED, RowOp::Enter(&[Arg::Param(1)]), ("DubboProvider", "enter")),
         Row::new(CONTEXT_FILTER, "invoke", FILTERED, RowOp::Finally(&[Arg::Param(1)]), ("DubboProvider", "exit")),
+        message(STREAM_32, "onMessage"),
+        handled(STREAM_32, "onMessage"),
+        message(STREAM_32, "onComplete"),
+        handled(STREAM_32, "onComplete"),
+        message(STREAM_32, "onCancel"),
+        handled(STREAM_32, "onCancel"),
+        message(STREAM, "onMessage"),
+        handled(STREAM, "onMessage"),
+        message(STREAM, "onComplete"),
+        handled(STREAM, "onComplete"),
+        message(STREAM, "onCancel"),
+        handled(STREAM, "onCancel"),
         Row::new(
             DIRECTORY,
             "list",

@@ -2,9 +2,10 @@
 //! table matches nothing in one of them. The jars come from the local Maven repository, where the tests of the
 //! library put them; a version that is not there is skipped with a line.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::LIBRARIES;
 use crate::table::Row;
@@ -19,6 +20,8 @@ struct Version {
 }
 
 const ROUTERS: &str = "org/apache/dubbo/rpc/cluster/router/";
+const STREAM_32: &str = "org/apache/dubbo/rpc/protocol/tri/call/BiStreamServerCallListener";
+const STREAM: &str = "org/apache/dubbo/rpc/protocol/tri/h12/BiStreamServerCallListener";
 /// It comes with Spring Cloud Alibaba, not with the load balancer.
 const NACOS: &str = "com/alibaba/cloud/nacos/loadbalancer/NacosLoadBalancer";
 const NACOS_2021: &str = "com/alibaba/cloud/spring-cloud-starter-alibaba-nacos-discovery/2021.0.6.2/\
@@ -40,6 +43,8 @@ const VERSIONS: &[Version] = &[
             "script/config/AppScriptStateRouter",
             "affinity/config/AffinityListenableStateRouter",
             "mesh/route/MeshRuleRouter",
+            STREAM_32,
+            STREAM,
         ],
     },
     Version {
@@ -49,12 +54,13 @@ const VERSIONS: &[Version] = &[
             "tag/TagRouter",
             "condition/config/ListenableRouter",
             "affinity/config/AffinityListenableStateRouter",
+            STREAM,
         ],
     },
     Version {
         library: "dubbo",
         jars: &["org/apache/dubbo/dubbo/3.3.6/dubbo-3.3.6.jar"],
-        without: &["tag/TagRouter", "condition/config/ListenableRouter"],
+        without: &["tag/TagRouter", "condition/config/ListenableRouter", STREAM_32],
     },
     Version {
         library: "tomcat",
@@ -165,7 +171,7 @@ fn rows_match_the_oldest_and_the_newest_version_of_their_library() {
             continue;
         }
         let library = LIBRARIES.iter().find(|l| l.name == version.library).expect("a library of the table");
-        let classes = extract(&jars, library.rows);
+        let classes = extract(&jars, library.rows.iter().map(|row| row.class).collect());
         for (at, row) in library.rows.iter().enumerate() {
             match check(version, row, classes.get(row.class)) {
                 Ok(count) => *matches.entry((version.library, at)).or_default() += count,
@@ -195,16 +201,18 @@ fn check(version: &Version, row: &Row, class: Option<&Vec<u8>>) -> Result<usize,
     if matched == 0 && !row.optional { Err(format!("{place}: no method fits")) } else { Ok(matched) }
 }
 
-/// The class files that the rows name, as far as the jars have them.
-fn extract(jars: &[PathBuf], rows: &[Row]) -> HashMap<&'static str, Vec<u8>> {
-    let folder = std::env::temp_dir().join(format!("trilane-rows-{}", std::process::id()));
+/// The class files of these names, as far as the jars have them.
+pub(super) fn extract(jars: &[PathBuf], names: BTreeSet<&'static str>) -> HashMap<&'static str, Vec<u8>> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("trilane-rows-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a temporary folder");
     let mut found = HashMap::new();
     for jar in jars {
-        unpack(jar, rows, &folder);
-        for row in rows {
-            if let Ok(bytes) = std::fs::read(folder.join(format!("{}.class", row.class))) {
-                found.insert(row.class, bytes);
+        unpack(jar, &names, &folder);
+        for name in &names {
+            if let Ok(bytes) = std::fs::read(folder.join(format!("{name}.class"))) {
+                found.insert(*name, bytes);
             }
         }
     }
@@ -212,11 +220,19 @@ fn extract(jars: &[PathBuf], rows: &[Row]) -> HashMap<&'static str, Vec<u8>> {
     found
 }
 
-fn unpack(jar: &Path, rows: &[Row], folder: &Path) {
-    let tool = std::env::var_os("JAVA_HOME").map_or_else(|| "jar".into(), |home| PathBuf::from(home).join("bin/jar"));
-    let mut command = Command::new(tool);
-    command.env_remove("JAVA_TOOL_OPTIONS").current_dir(folder).arg("xf").arg(jar);
-    command.args(rows.iter().map(|row| format!("{}.class", row.class)));
+fn unpack(jar: &Path, names: &BTreeSet<&'static str>, folder: &Path) {
+    let mut command = jdk_tool("jar");
+    command.current_dir(folder).arg("xf").arg(jar);
+    command.args(names.iter().map(|name| format!("{name}.class")));
     let status = command.status().expect("the JDK's `jar` program");
     assert!(status.success(), "jar xf {}", jar.display());
+}
+
+/// A program of the JDK at `JAVA_HOME`, else on the path.
+pub(super) fn jdk_tool(name: &str) -> Command {
+    let tool =
+        std::env::var_os("JAVA_HOME").map_or_else(|| name.into(), |home| PathBuf::from(home).join("bin").join(name));
+    let mut command = Command::new(tool);
+    command.env_remove("JAVA_TOOL_OPTIONS");
+    command
 }

@@ -18,7 +18,11 @@ public final class DubboProvider {
         }
         Holder holder = Trilane.holder();
         if (holder.enter(invocation)) {
-            holder.scope = scope(invocation);
+            Scope scope = scope(invocation);
+            holder.scope = scope;
+            if (scope != null) {
+                DubboStream.keep(invocation, scope);
+            }
         }
     }
 

@@ -44,15 +44,33 @@ class Bed:
         home = jdks.homes().get(int(self.jdk))
         return str(Path(home) / "bin/java") if home else None
 
+    def server(self):
+        """What a runtime without the JDK's own web server needs on its class path: the same interface over Tomcat."""
+        if self.jdk is None or self.java() is None:
+            return ""
+        modules = subprocess.run([self.java(), "--list-modules"], capture_output=True, text=True, check=True).stdout
+        if "jdk.httpserver" in modules:
+            return ""
+        made, jars = HERE / "zookeeper/target/server", jdks.tomcat()
+        if not made.exists():
+            # The compiler may know the module, whose package this is.
+            level = ["--release", "11", "--limit-modules", "java.se", "-nowarn"]
+            sources = (HERE.parents[1] / "agent/tests/tomcat").glob("**/*.java")
+            subprocess.run(["javac", *level, "-cp", jars, "-d", made, *sources], check=True)
+        return f"{made}:{jars}"
+
 
 BEDS = {
     "33-tri": Bed("dubbo33", "tri"),
     "33-dubbo": Bed("dubbo33", "dubbo", flags=BY_INTERFACE),
     "33-tri-jdk25": Bed("dubbo33", "tri", "25", JSON_FIRST),
     "33-tri-jdk21": Bed("dubbo33", "tri", "21"),
+    "33-tri-jdk11": Bed("dubbo33", "tri", "11"),
     "32-tri": Bed("dubbo32", "tri", flags=OPENS),
     "32-dubbo-jdk25": Bed("dubbo32", "dubbo", "25", OPENS),
     "27": Bed("dubbo27", "dubbo", flags=ALL_OPENS),
+    "27-jdk11": Bed("dubbo27", "dubbo", "11", ALL_OPENS),
+    "27-jdk21": Bed("dubbo27", "dubbo", "21", ALL_OPENS),
     "27-jdk25": Bed("dubbo27", "dubbo", "25", ALL_OPENS),
 }
 
@@ -63,7 +81,10 @@ def beds_of(folder, protocol):
 
 
 def build(names):
-    """Packages what the beds need; offline if that is enough."""
+    """Packages what the beds need, and fetches their runtimes; offline if that is enough."""
+    jdks.needed(sorted({int(BEDS[name].jdk) for name in names if BEDS[name].jdk}))
+    for name in names:
+        BEDS[name].server()
     for folder in sorted({"zookeeper"} | {BEDS[name].folder for name in names}):
         target = HERE / folder / "target"
         shared = [] if folder == "zookeeper" else HERE.glob("src/**/*.java")
@@ -157,7 +178,8 @@ class Node(Program):
     """A provider, a consumer, or both."""
 
     def __init__(
-        self, bed, folder, name, library=None, tag="", rules=None, environment=None, flags=(), **properties
+        self, bed, folder, name, library=None, tag="", rules=None, environment=None, flags=(), main="it.Node",
+        classes="", **properties
     ):  # fmt: skip
         self.bed = bed
         environment = {**clean_environment(), **(environment or {})}
@@ -172,13 +194,14 @@ class Node(Program):
             properties["protocol"] = bed.protocol
         options += [f"-D{key}={value}" for key, value in properties.items()]
         lib = HERE / bed.folder / "target"
+        path = [classes, f"{lib}/{bed.folder}.jar", f"{lib}/lib/*", bed.server()]
         super().__init__(
             name,
             [
                 bed.java(), *SMALL, *bed.flags, *options, *flags, f"-Dname={name}", f"-Duser.home={home}",
                 "-Ddubbo.application.qos-enable=false", "-Ddubbo.qos.enable=false",
                 "-Ddubbo.registry.timeout=30000", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-                "-cp", f"{lib}/{bed.folder}.jar:{lib}/lib/*", "it.Node",
+                "-cp", ":".join(str(part) for part in path if part), main,
             ],
             environment,
             folder,

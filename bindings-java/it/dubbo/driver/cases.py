@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from urllib.parse import unquote
 
+from driver.asking import NOTICE_SECONDS, answers, until
 from driver.beds import BEDS, Node, ZooKeeper, free_port
-
-NOTICE_SECONDS = 60
+from driver.streams import streams
 
 
 class Results:
@@ -93,24 +93,6 @@ class Topology:
         return text in self.programs[name].log.read_text(errors="replace")
 
 
-def answers(program, times, path="/chain", **headers):
-    """The different answers to so many equal requests."""
-    return sorted({program.get(path, **headers)[1] for _ in range(times)})
-
-
-def until(program, wanted, path="/chain", **headers):
-    """Asks until the answer is the wanted one; gives how many requests failed on the way, None if it never comes."""
-    failed = 0
-    end = time.monotonic() + NOTICE_SECONDS
-    while time.monotonic() < end:
-        status, body = program.get(path, **headers)
-        if body == wanted:
-            return failed
-        failed += status != 200
-        time.sleep(0.1)  # between two looks at the outside world; there is no event to wait for
-    return None
-
-
 def run(name, library, keep, results, asked=()):
     """One bed with the cases `asked`, else with the standard ones."""
     bed = BEDS[name]
@@ -122,7 +104,7 @@ def run(name, library, keep, results, asked=()):
         topology = Topology(name, library, folder)
         try:
             topology.start()
-            for case in asked or STANDARD:
+            for case in asked or (TRIPLE if topology.bed.protocol == "tri" else STANDARD):
                 why = case(topology, check)
                 if why:
                     results.skip(name, f"{case.__name__}: {why}")
@@ -376,3 +358,4 @@ def values(topology, check):
 
 
 STANDARD = (lanes, registered, steered, direct, decided, values, modes, rules, edges, killed)
+TRIPLE = (*STANDARD[:-1], streams, killed)

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
+from driver.asking import answers, until
 from driver.beds import HERE, ZooKeeper, free_port
-from driver.cases import answers, until
 
 OTEL = str(HERE.parents[2] / ".cache/bench/opentelemetry-javaagent-*.jar")
 SECOND_ADDRESS = "192.0.2.11"

@@ -1,6 +1,8 @@
 package it;
 
 import java.io.InputStream;
+import java.lang.management.ManagementFactory;
+import java.lang.management.MemoryPoolMXBean;
 import java.lang.ref.WeakReference;
 import java.net.HttpURLConnection;
 import java.net.URL;
@@ -20,7 +22,7 @@ import org.apache.catalina.startup.Tomcat;
  *
  * <p>Redeploy TIMES LIBRARY|- HOME NAME=FOLDER...: each folder is an unpacked web application with the servlet
  * {@code it.Web}. One line a round, {@code ROUND n NAME=tagged,untagged NAME=... at=milliseconds lists=n}; at the end
- * {@code LEFT NAME=class loaders that were not collected ... lists=n}.
+ * {@code LEFT NAME=class loaders that were not collected ... classes=loaded metaspace=KB lists=n}.
  */
 public class Redeploy {
     static native long lists(String library);
@@ -71,7 +73,7 @@ public class Redeploy {
             String at = " at=" + System.nanoTime() / 1_000_000;
             System.out.println(name + said + at + " lists=" + (ours ? lists(args[1]) : 0));
         }
-        System.out.println(left(args, loaders) + " lists=" + (ours ? lists(args[1]) : 0));
+        System.out.println(left(args, loaders) + held() + " lists=" + (ours ? lists(args[1]) : 0));
     }
 
     static String round(Tomcat tomcat, Connector connector, String[] args, List<List<WeakReference<ClassLoader>>> loaders)
@@ -134,5 +136,15 @@ public class Redeploy {
             before = now.toString();
         }
         return before;
+    }
+
+    /** What the class loaders that are left keep alive, with everything else that is loaded. */
+    static String held() {
+        long metaspace = 0;
+        for (MemoryPoolMXBean pool : ManagementFactory.getMemoryPoolMXBeans()) {
+            metaspace += pool.getName().equals("Metaspace") ? pool.getUsage().getUsed() >> 10 : 0;
+        }
+        int classes = ManagementFactory.getClassLoadingMXBean().getLoadedClassCount();
+        return " classes=" + classes + " metaspace=" + metaspace;
     }
 }
