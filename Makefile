@@ -59,14 +59,21 @@ lint:
 	$(call suite,lint,$(CARGO) fmt --all --check && $(CARGO) clippy --quiet --workspace --all-targets --features trilane-ffi/jvm -- -D warnings \
 		&& test -z "$$(gofmt -l bindings-go tests)")
 
+# Always this selection: another one makes cargo compile what both need once more, with other features.
+rust = $(CARGO) test --quiet --workspace --exclude trilane-agent
 rust-tests:
-	$(call suite,rust,$(CARGO) test --quiet --workspace --exclude trilane-agent)
+	$(call suite,rust,$(rust) --tests)
 
+# Everything on the newest JDK that is installed, with the library as it is shipped; the others get a part.
 java-tests: build
-	$(call suite,java agent,$(CARGO) test --quiet -p trilane-agent --features jvm)
-	$(call suite,java agent and class editor: a part on JDK 11 and 21,jdks=$$(python3 tests/tools/jdks.py 11 21); \
-		export TRILANE_TEST_JDKS=$$jdks; $(CARGO) test --quiet -p trilane-agent --features jvm --test thin \
-		&& $(CARGO) test --quiet -p trilane-classedit --test stress -- edited_classes)
+	$(call suite,java agent,newest=$$(python3 tests/tools/jdks.py --newest); \
+		export TRILANE_LIB=$$PWD/$(DIST)/libtrilane.so TRILANE_TEST_JDKS=$$newest; \
+		$(CARGO) test --quiet -p trilane-agent --features jvm --tests)
+	$(call suite,java agent and class editor: a part on JDK 11$(comma) 17 and 21,jdks=$$(python3 tests/tools/jdks.py 11 17 21); \
+		export TRILANE_LIB=$$PWD/$(DIST)/libtrilane.so TRILANE_TEST_JDKS=$$jdks; \
+		$(CARGO) test --quiet -p trilane-agent --features jvm --test thin \
+		&& TRILANE_TEST_JDKS=$$(python3 tests/tools/jdks.py 11 21) \
+			$(CARGO) test --quiet -p trilane-classedit --test stress -- edited_classes)
 	$(call suite,java: Spring Boot and HTTP clients,python3 bindings-java/it/spring/run.py --boot 35 --jdk 17 --clients new --nacos none)
 	$(call suite,java: Dubbo,python3 bindings-java/it/dubbo/run.py --bed 33-tri)
 
@@ -102,7 +109,7 @@ demo-tests:
 # The shared cases; each runner prints `vectors: LANGUAGE=N`.
 counted = tee >(cat >&2) | sed -n 's/^vectors: $(1)=\([0-9][0-9]*\)$$/\1/p'
 vectors: build
-	@rust=$$($(CARGO) test --quiet -p trilane-tests --test vectors | $(call counted,rust)); \
+	@rust=$$($(rust) --test vectors | $(call counted,rust)); \
 	java=$$(tests/vectors/java/run.sh $(DIST)/libtrilane.so | $(call counted,java)); \
 	go=$$(PKG_CONFIG_PATH=$$PWD/$(DIST)/go/lib/pkgconfig go test -C bindings-go -tags trilanetest -count=1 -v \
 		-run '^TestVectors$$' ./internal/native | $(call counted,go)); \

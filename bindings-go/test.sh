@@ -29,13 +29,19 @@ for module in ${*:-. grpc weave it}; do
 done
 if [ $# -eq 0 ]; then
     CGO_ENABLED=0 go vet ./...
-    echo "go: first woven builds (minutes when Go's build cache is empty)"
-    warm=$(mktemp -d)
-    trap 'rm -rf "$warm"' EXIT
-    cp -r it/testdata/app it/testdata/grpcapp "$warm/"
-    (cd "$warm/app" && "$TRILANE_DIST/trilane" go build -o "$warm/" ./cmd/...)
-    (cd "$warm/app" && CGO_ENABLED=0 "$TRILANE_DIST/trilane" go build -o "$warm/" ./cmd/...)
-    (cd "$warm/grpcapp" && "$TRILANE_DIST/trilane" go build -o "$warm/" ./cmd/...)
+    # What the woven builds need of the network is there once the same ones have been made here.
+    mark=$here/../.cache/go-woven
+    now=$(find "$TRILANE_DIST/go" "$TRILANE_DIST/trilane" it/testdata -type f -exec sha256sum {} + | sort | sha256sum)
+    if [ "$now" != "$(cat "$mark" 2>/dev/null)" ]; then
+        echo "go: first woven builds (minutes when Go's build cache is empty)"
+        warm=$(mktemp -d)
+        trap 'rm -rf "$warm"' EXIT
+        cp -r it/testdata/app it/testdata/grpcapp "$warm/"
+        (cd "$warm/app" && "$TRILANE_DIST/trilane" go build -o "$warm/" ./cmd/...)
+        (cd "$warm/app" && CGO_ENABLED=0 "$TRILANE_DIST/trilane" go build -o "$warm/" ./cmd/...)
+        (cd "$warm/grpcapp" && "$TRILANE_DIST/trilane" go build -o "$warm/" ./cmd/...)
+        mkdir -p "${mark%/*}" && echo "$now" >"$mark"
+    fi
 fi
 if command -v ip >/dev/null && unshare -rn ip link set lo up 2>/dev/null; then
     GOPROXY=off unshare -rn sh -c 'ip link set lo up && exec "$0" --inside "$@"' "$here/test.sh" "$@"

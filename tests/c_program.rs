@@ -7,17 +7,23 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the tree")
 }
 
-/// Builds the C ABI without the Java agent and returns the folder of `libtrilane.a` and `libtrilane.so`.
+/// Builds the C ABI without the Java agent, beside this very build, and returns the folder of `libtrilane.a` and
+/// `libtrilane.so`: what the tests have compiled already is not compiled again.
 fn build_library() -> PathBuf {
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("ffi");
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "trilane-ffi", "--target-dir"])
-        .arg(&target)
-        .current_dir(root())
-        .status()
-        .expect("cargo runs");
-    assert!(status.success(), "trilane-ffi builds");
-    target.join("debug")
+    let test = std::env::current_exe().expect("the test has a path");
+    let profile = test.parent().and_then(Path::parent).expect("target/profile/deps/test").to_owned();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--package", "trilane-ffi", "--target-dir"]).arg(profile.parent().expect("target"));
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    assert!(cargo.current_dir(root()).status().expect("cargo runs").success(), "trilane-ffi builds");
+    profile
+}
+
+/// Where the test's own programs go.
+fn scratch() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }
 
 fn run(command: &mut Command) -> String {
@@ -41,7 +47,7 @@ fn every_function_of_the_header_is_called_and_nothing_leaks() {
         assert!(program.contains(&format!("{function}(")), "tests/c/walk.c does not call {function}");
     }
     let library = build_library();
-    let walk = library.join("walk");
+    let walk = scratch().join("walk");
     let mut gcc = Command::new("gcc");
     gcc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-fsanitize=address", "-Iinclude", "tests/c/walk.c"]);
     gcc.arg(library.join("libtrilane.a")).args(["-lm", "-lpthread", "-ldl", "-o"]).arg(&walk).current_dir(root());
@@ -73,7 +79,7 @@ fn loading_does_nothing() {
             dlclose(library);
             printf("kept %d\n", dlopen(argv[argc - 1], RTLD_NOW | RTLD_NOLOAD) != NULL);
         }"#;
-    let (file, program) = (library.join("load.c"), library.join("load"));
+    let (file, program) = (scratch().join("load.c"), scratch().join("load"));
     std::fs::write(&file, source).unwrap();
     run(Command::new("gcc").arg(&file).args(["-ldl", "-o"]).arg(&program));
     let said = run(Command::new(&program).arg(library.join("libtrilane.so")));

@@ -2,7 +2,7 @@
 
 import unittest
 
-from driver import judge, lanes
+from driver import fleet, judge, lanes
 from driver.load import ANSWER, Record
 
 
@@ -12,6 +12,12 @@ def record(user, order, stock, begin=0.0):
 
 def verdict(records, **expected):
     return judge.judge(records, lambda _: judge.Expected({"g"}, **expected))
+
+
+class Fleet(unittest.TestCase):
+    def test_every_service_serves_with_less_than_256_megabytes_of_heap(self):
+        heap = [int(flag[4:-1]) for flag in fleet.JAVA_FLAGS if flag.startswith("-Xmx") and flag.endswith("m")]
+        self.assertTrue(len(heap) == 1 and heap[0] <= 256, fleet.JAVA_FLAGS)
 
 
 class Judge(unittest.TestCase):

