@@ -81,6 +81,47 @@ fn off_at_start_leaves_every_class_as_it_was() {
     }
 }
 
+/// Each switch leaves exactly its library's classes as they were.
+#[test]
+fn a_hook_that_is_off_leaves_its_classes_byte_for_byte() {
+    let Some(jdk) = jdks().pop() else { return };
+    let javaagent = format!("-javaagent:{}", dump_agent().display());
+    let sums = |options: &[&str]| -> BTreeMap<String, String> {
+        let (output, stdout, stderr) = run(java(&jdk, options).arg(&javaagent).arg("Hello"));
+        assert!(output.status.success(), "{stderr}");
+        let pairs = stdout.lines().filter_map(|line| line.split_once(' '));
+        pairs.filter(|(name, _)| *name != "hello").map(|(name, sum)| (name.to_owned(), sum.to_owned())).collect()
+    };
+    let (bare, on) = (sums(&[]), sums(&[&agentpath("")]));
+    for (library, of) in [
+        ("executors", &["concurrent.FutureTask", "ThreadPoolExecutor"][..]),
+        ("completable-future", &["CompletableFuture"]),
+        ("timer", &["util.Timer", "util.TaskQueue"]),
+        ("jdk-url-connection", &["http.HttpClient"]),
+        ("jdk-http-server", &["httpserver.Filter"]),
+    ] {
+        let off = sums(&[&agentpath(""), &format!("-Dtrilane.hook.{library}=off")]);
+        for (class, sum) in &off {
+            let its = of.iter().any(|part| class.contains(part));
+            assert_eq!(sum, if its { &bare[class] } else { &on[class] }, "{library} off: {class} on {jdk:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_said_once_with_its_consequence() {
+    let Some(jdk) = jdks().pop() else { return };
+    let options = [&agentpath("")[..], "-Dmse.lossless.enable=true", "-Dmicro.service.x=1"];
+    let (output, stdout, stderr) = run(java(&jdk, &options).args(["Uses", "io.undertow.server.HttpServerExchange"]));
+    assert!(output.status.success() && stdout == "used\n", "{stdout}{stderr}");
+    let said = |code: &str| stderr.lines().filter(|line| line.contains(code)).collect::<Vec<_>>();
+    let settings = said("TRL-107");
+    assert_eq!(settings.len(), 2, "{stderr}");
+    assert!(settings.iter().any(|l| l.contains("mse.lossless.enable") && l.contains("without delay")), "{stderr}");
+    let library = said("TRL-408");
+    assert!(library.len() == 1 && library[0].contains("undertow is used here and has no hooks"), "{stderr}");
+}
+
 #[test]
 fn load_library_takes_part_only_when_something_says_so() {
     let path = library().to_str().expect("UTF-8 path");
