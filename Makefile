@@ -133,6 +133,7 @@ test-all: test interop
 	$(call suite,java: Dubbo$(comma) bad days,python3 bindings-java/it/dubbo/run.py --bad-days --bed 33-tri --bed 33-dubbo --bed 27)
 	$(call suite,java: two web applications redeployed,python3 bindings-java/it/dubbo/run.py --redeploy 50)
 	$(call suite,go: dubbo-go,bindings-go/test.sh dubbo)
+	$(call suite,the release before this one in one chain,python3 tests/previous.py)
 	$(call suite,class editor: stress,$(CARGO) run --quiet --release -p trilane-classedit --example stress -- $$HOME/.m2)
 	$(call suite,rules: mutated texts,TRILANE_FUZZ=200000 $(CARGO) test --quiet --release -p trilane-lane --test fuzz)
 	$(call suite,fuzz: ten minutes each,fuzz/run.py 600)
