@@ -245,6 +245,26 @@ size_t trilane_pass_names(const struct trilane_engine *engine,
                           size_t capacity);
 
 /*
+ Writes the lower-case names of the headers that name a trace (`trilane.trace.headers`, and those that rules ask for)
+ and returns how many there are; 0 where the trace-id table is not used. `trilane_inbound` notes and finds tags by
+ itself; an outgoing call of which no tag is known asks `trilane_trace_find`. The texts live as long as the engine.
+
+ # Safety
+ `out` is NULL or has room for `capacity` texts.
+ */
+size_t trilane_trace_names(const struct trilane_engine *engine,
+                           struct trilane_str *out,
+                           size_t capacity);
+
+/*
+ The number of the tag that came with a trace, by the value of a header that names it; 0 for none.
+
+ # Safety
+ `value` is valid for the call.
+ */
+uint32_t trilane_trace_find(const struct trilane_engine *engine, struct trilane_str value);
+
+/*
  Which of a request's values for `trilane_pass_names` ride on with it: bit `i` for value `i`. At most 8 values and
  1,024 bytes together, printable ASCII; what is left behind is counted. `ptr` NULL = absent.
 

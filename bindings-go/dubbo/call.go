@@ -79,7 +79,11 @@ func (before) Invoke(ctx context.Context, invoker base.Invoker, call base.Invoca
 		return invoker.Invoke(ctx, call)
 	}
 	inherited, _ := ctx.Value(came{}).(map[string]string)
-	steer := scope.Of(ctx)
+	own := flow.Traced(e, scope.Of(ctx), func(name string) string {
+		value, _ := text(call.Attachments()[name])
+		return value
+	})
+	steer := own
 	for _, key := range carriers {
 		written, there := text(call.Attachments()[key])
 		if !there {
@@ -94,7 +98,7 @@ func (before) Invoke(ctx context.Context, invoker base.Invoker, call base.Invoca
 		}
 		steer = flow.Steer(e, written, steer)
 	}
-	call.SetAttribute(decision, &decided{steer, scope.Of(ctx).Passes(), inherited})
+	call.SetAttribute(decision, &decided{steer, own.Passes(), inherited})
 	return invoker.Invoke(ctx, call)
 }
 

@@ -86,8 +86,8 @@ func leave(ctx context.Context, cc *grpc.ClientConn) context.Context {
 	if !flow.GRPC.On(e) {
 		return ctx
 	}
-	s := scope.Of(ctx)
 	md, _ := metadata.FromOutgoingContext(ctx)
+	s := flow.Traced(e, scope.Of(ctx), func(name string) string { return strings.Join(md.Get(name), ",") })
 	steer, carries := s, s.Name() != ""
 	if own := md.Get(flow.Carrier); len(own) > 0 {
 		steer, carries = flow.Steer(e, own[0], s), false

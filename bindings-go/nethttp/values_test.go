@@ -58,8 +58,8 @@ spec:
     - route: [{destination: {host: stock.shop, subset: v1}}]
 `
 
-// swap puts a rule file in force and waits until an authority is named in it.
-func swap(t *testing.T, text, authority string) {
+// replace puts a rule file in place.
+func replace(t *testing.T, text string) {
 	t.Helper()
 	if err := os.WriteFile(rulesFile+".new", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -67,6 +67,12 @@ func swap(t *testing.T, text, authority string) {
 	if err := os.Rename(rulesFile+".new", rulesFile); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// swap puts a rule file in force and waits until an authority is named in it.
+func swap(t *testing.T, text, authority string) {
+	t.Helper()
+	replace(t, text)
 	for end := time.Now().Add(20 * time.Second); native.Default().Authority(authority) == 0; {
 		if time.Now().After(end) {
 			t.Fatalf("the engine did not take up\n%s", text)

@@ -146,6 +146,39 @@ pub unsafe extern "C" fn trilane_pass_names(
     })
 }
 
+/// Writes the lower-case names of the headers that name a trace (`trilane.trace.headers`, and those that rules ask for)
+/// and returns how many there are; 0 where the trace-id table is not used. `trilane_inbound` notes and finds tags by
+/// itself; an outgoing call of which no tag is known asks `trilane_trace_find`. The texts live as long as the engine.
+///
+/// # Safety
+/// `out` is NULL or has room for `capacity` texts.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_trace_names(
+    engine: Option<&TrilaneEngine>,
+    out: *mut TrilaneStr,
+    capacity: usize,
+) -> usize {
+    boundary(0, || {
+        let Some(e) = engine else { return 0 };
+        let kept: Vec<TrilaneStr> = e.engine.trace_names().iter().map(|name| e.keep(name)).collect();
+        // SAFETY: the caller's promise about `out`.
+        unsafe { fill(&kept, out, capacity) }
+    })
+}
+
+/// The number of the tag that came with a trace, by the value of a header that names it; 0 for none.
+///
+/// # Safety
+/// `value` is valid for the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_trace_find(engine: Option<&TrilaneEngine>, value: TrilaneStr) -> u32 {
+    boundary(0, || {
+        // SAFETY: the caller's promise about `value`.
+        let value = unsafe { value.bytes() }.unwrap_or_default();
+        engine.map_or(0, |e| u32::from(e.engine.trace_find(value).0))
+    })
+}
+
 /// Which of a request's values for `trilane_pass_names` ride on with it: bit `i` for value `i`. At most 8 values and
 /// 1,024 bytes together, printable ASCII; what is left behind is counted. `ptr` NULL = absent.
 ///

@@ -116,7 +116,7 @@ static uint64_t counted(const trilane_engine *e, const char *name) {
 /* An edge: whom it believes, what it removes, what it passes on. */
 static void an_edge(void) {
     trilane_engine *e = NULL;
-    trilane_options o = options("edge=true,edge.trust=10.0.0.0/8,alicloud.service.header=x-a x-b,log=off,"
+    trilane_options o = options("edge=true,edge.trust=10.0.0.0/8,alicloud.service.header=x-a x-b,trace.headers=x-trace,log=off,"
                                 "alicloud.service.tag=gray");
     CHECK(trilane_engine_new(&o, &e, NULL) == TRILANE_STATUS_OK);
     trilane_str names[16];
@@ -126,7 +126,7 @@ static void an_edge(void) {
     CHECK(trilane_edge(e, ABSENT) == 3 && trilane_edge(NULL, ABSENT) == 0);
     uint32_t snapshot = 0;
     size_t count = trilane_inbound_names(e, 0, names, 16, &snapshot);
-    trilane_str values[16] = {str("gray"), ABSENT};
+    trilane_str values[16] = {str("gray"), ABSENT, str("t-1")};
     uint64_t answer = trilane_inbound(e, 0, snapshot, values, count);
     CHECK((answer & 0xffff) == 0 && (answer >> 24 & 32) == 32);
     trilane_untagged(e, str("192.0.2.1:5"));
@@ -134,6 +134,9 @@ static void an_edge(void) {
     CHECK((trilane_inbound(e, 256, snapshot, values, count) & 0xffff) == trilane_tag_find(e, str("gray")));
     trilane_stripped(e);
     trilane_stripped(NULL);
+    CHECK(trilane_trace_names(e, names, 16) == 1 && names[0].len == 7 && memcmp(names[0].ptr, "x-trace", 7) == 0);
+    CHECK(trilane_trace_names(NULL, NULL, 0) == 0 && trilane_trace_find(NULL, ABSENT) == 0);
+    CHECK(trilane_trace_find(e, str("t-1")) == trilane_tag_find(e, str("gray")) && trilane_trace_find(e, ABSENT) == 0);
     CHECK(trilane_pass_names(e, names, 16) == 2 && names[1].len == 3 && memcmp(names[1].ptr, "x-b", 3) == 0);
     CHECK(trilane_pass_names(NULL, NULL, 0) == 0 && trilane_pass(NULL, NULL, 0) == 0);
     values[1] = str("a\nb");

@@ -23,6 +23,9 @@ var (
 // look is how old an answer may be: a switch acts within it.
 const look = 200 * time.Millisecond
 
+// traceHeaders are the headers that name a trace, nil where there was never one. They are looked at with the switches.
+var traceHeaders atomic.Pointer[[]string]
+
 var began = time.Now()
 
 // On tells whether the library's hooks act.
@@ -40,5 +43,8 @@ func (l *Library) On(e *native.Engine) bool {
 		s |= 1
 	}
 	l.state.Store(s)
+	if names := e.TraceNames(); len(names) > 0 || traceHeaders.Load() != nil {
+		traceHeaders.Store(&names)
+	}
 	return on
 }

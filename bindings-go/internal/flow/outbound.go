@@ -22,6 +22,22 @@ func Steer(e *native.Engine, written string, s *scope.Scope) *scope.Scope {
 	return s
 }
 
+// Traced is the scope of a call: its request's, and where that has no tag the one that came with the call's trace id.
+func Traced(e *native.Engine, s *scope.Scope, header func(name string) string) *scope.Scope {
+	names := traceHeaders.Load()
+	if names == nil || s.Name() != "" {
+		return s
+	}
+	for _, name := range *names {
+		if value := header(name); value != "" {
+			if id := e.TraceFind(value); id != 0 {
+				return &scope.Scope{Tag: e.TagName(id), ID: id, Pass: s.Passes()}
+			}
+		}
+	}
+	return s
+}
+
 // Known tells whether the scope may be written on a call to this authority.
 func Known(e *native.Engine, authority string) bool {
 	return e.Known(authority)

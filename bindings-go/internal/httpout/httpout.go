@@ -62,7 +62,7 @@ type call struct {
 }
 
 func prepare(e *native.Engine, r *http.Request) (call, error) {
-	s := scope.Of(r.Context())
+	s := flow.Traced(e, scope.Of(r.Context()), func(name string) string { return r.Header.Get(name) })
 	c := call{engine: e, made: r, out: r, steer: s}
 	carries := s.Name() != ""
 	if written := r.Header[canonicalCarrier]; len(written) > 0 {

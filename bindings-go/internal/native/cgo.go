@@ -86,6 +86,10 @@ static inline uint32_t tl_edge(const trilane_engine *e, const char *p, size_t n)
 	return trilane_edge(e, tl_str(p, n));
 }
 
+static inline uint32_t tl_trace_find(const trilane_engine *e, const char *p, size_t n) {
+	return trilane_trace_find(e, tl_str(p, n));
+}
+
 static inline void tl_untagged(const trilane_engine *e, const char *p, size_t n) {
 	trilane_untagged(e, tl_str(p, n));
 }
@@ -133,6 +137,8 @@ static inline size_t tl_explain(const trilane_engine *e, uint64_t list, const ch
 #cgo nocallback tl_pass
 #cgo noescape tl_edge
 #cgo nocallback tl_edge
+#cgo noescape tl_trace_find
+#cgo nocallback tl_trace_find
 #cgo noescape tl_tag_find
 #cgo nocallback tl_tag_find
 #cgo noescape tl_known
@@ -287,6 +293,19 @@ func (e *Engine) Counted(name string) uint64 {
 			return 0
 		}
 	}
+}
+
+// TraceNames lists the headers that name a trace; empty where the trace-id table is not used.
+func (e *Engine) TraceNames() []string {
+	var list [C.TL_MAX]C.trilane_str
+	n := C.trilane_trace_names(e.c, &list[0], C.TL_MAX)
+	return strs(list[:min(int(n), len(list))])
+}
+
+// TraceFind is the tag that came with a trace, by the value of a header that names it; 0 for none.
+func (e *Engine) TraceFind(value string) uint16 {
+	p, n := chars(value)
+	return uint16(C.tl_trace_find(e.c, p, n))
 }
 
 // TagFind looks a tag up.

@@ -127,6 +127,12 @@ func (e *Engine) Inbound(kind Kind, _ uint32, v *Values) Found {
 	return Found{ID: 65535, Source: 1, length: uint8(v.ends[0])}
 }
 
+// TraceNames lists nothing: the table is the engine's.
+func (e *Engine) TraceNames() []string { return nil }
+
+// TraceFind knows nothing.
+func (e *Engine) TraceFind(string) uint16 { return 0 }
+
 // TagFind looks a tag up.
 func (e *Engine) TagFind(tag string) uint16 {
 	if ValidTag(tag) {

@@ -55,10 +55,12 @@ pub enum Counter {
     /// Outgoing calls without a tag that were looked at, from a thread of no known origin, while requests with tags
     /// came in.
     TagLost,
+    /// Requests and calls that got the tag that had come with their trace id.
+    Traced,
 }
 
 /// All counters, in order.
-pub const ALL: [(Counter, &str); 22] = [
+pub const ALL: [(Counter, &str); 23] = [
     (Counter::Own, "own"),
     (Counter::FallbackNoInstances, "fallback_noinstances"),
     (Counter::FallbackNoneAvailable, "fallback_noavailabled"),
@@ -81,6 +83,7 @@ pub const ALL: [(Counter, &str); 22] = [
     (Counter::NextRequests, "next_requests"),
     (Counter::NextRequestsDiffered, "next_requests_differed"),
     (Counter::TagLost, "tag_lost"),
+    (Counter::Traced, "tag_traced"),
 ];
 
 const SHARDS: usize = 8;

@@ -13,6 +13,7 @@ use crate::settings::{DEFAULT_RULES, Settings};
 use crate::shadow::Shadow;
 use crate::state::State;
 use crate::status::Told;
+use crate::trace::Traces;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
@@ -94,6 +95,8 @@ pub struct Engine {
     pub(crate) shadow: Shadow,
     /// What was said not to be applied.
     pub(crate) unapplied: Mutex<BTreeSet<String>>,
+    /// Where a setting or a rule has named a header for it.
+    pub(crate) traces: OnceLock<Traces>,
 }
 
 static DEFAULT: OnceLock<Arc<Engine>> = OnceLock::new();
@@ -138,7 +141,9 @@ impl Engine {
             strays: Strays::default(),
             shadow: Shadow::default(),
             unapplied: Mutex::default(),
+            traces: OnceLock::new(),
         });
+        engine.open_traces(&engine.state.load());
         engine.reload();
         if watched {
             ctl::start(&engine);
@@ -416,6 +421,7 @@ impl Engine {
         }
         self.find_own_list(desk, &state);
         self.add_model_lists(desk, &mut state);
+        self.open_traces(&state);
         self.state.store(Arc::new(state));
         replaced.sort_unstable();
         replaced.dedup();

@@ -1,8 +1,7 @@
 //! A request comes in: which tag is it to have? (design §6.4)
 //!
 //! where rules of another dialect say so, their label sources; else carriers in their order → entry rules, where this
-//! service colours → the process's own tag, where that is switched on → none. (The trace-id table will stand between
-//! the second and the third.)
+//! service colours → what came before with the same trace id → the process's own tag, where that is switched on → none.
 
 use crate::count::Counter;
 use crate::engine::Engine;
@@ -57,6 +56,7 @@ enum Source {
     None = 0,
     Carried = 1,
     Entry = 2,
+    Trace = 3,
     Own = 4,
 }
 
@@ -80,6 +80,8 @@ pub(crate) struct Plan {
     /// Rules of another dialect that say where a tag comes from, and by their fields the position in `names`.
     tags: Option<TagPlan>,
     tags_at: Vec<usize>,
+    /// Position in `names` of the headers that name a trace.
+    traces_at: Vec<usize>,
     /// How the rules in shadow colour, where there are some.
     next: Option<Option<EntryPlan>>,
     next_at: Vec<usize>,
@@ -91,6 +93,7 @@ pub(crate) struct Asks<'r> {
     pub entry: Option<&'r EntryPlan>,
     pub trust: Option<&'r EntryPlan>,
     pub tags: Option<&'r TagPlan>,
+    pub traces: &'r [String],
 }
 
 impl Plan {
@@ -125,7 +128,20 @@ impl Plan {
         let tags = asks.tags.filter(|_| kind != Kind::Message).cloned();
         let asked: Vec<String> = tags.iter().flat_map(|t| t.fields()).map(name_of).collect();
         let tags_at = asked.iter().map(&mut position).collect();
-        Plan { names, carriers, entry, entry_at, trust, trust_at, tags, tags_at, next: None, next_at: Vec::new() }
+        let traces_at = asks.traces.iter().map(&mut position).collect();
+        Plan {
+            names,
+            carriers,
+            entry,
+            entry_at,
+            trust,
+            trust_at,
+            tags,
+            tags_at,
+            next: None,
+            next_at: Vec::new(),
+            traces_at,
+        }
     }
 
     /// Has the rules in shadow colour too.
@@ -165,6 +181,11 @@ impl Plan {
     /// The position of the carrier that a tag is read from.
     pub fn carrier(&self, values: &[Option<&[u8]>]) -> Option<usize> {
         read_carriers(self, values).tag.map(|(at, ..)| at)
+    }
+
+    /// What the request's headers that name a trace hold.
+    pub fn trace_ids<'v>(&self, values: &[Option<&'v [u8]>]) -> impl Iterator<Item = &'v [u8]> {
+        self.traces_at.iter().filter_map(|at| values[*at])
     }
 
     /// Whether the rules let this request set its own tag.
@@ -229,6 +250,9 @@ impl Engine {
         let state = self.state.load();
         let mut rule = None;
         let answer = self.decide_inbound(&state, trusted, kind, snapshot, values, &mut rule);
+        if matches!((answer >> 16) as u8, 1 | 2) {
+            self.note_trace(&state.plans[kind as usize], values, TagId(answer as u16));
+        }
         self.look_at(&state, kind, answer, rule, values);
         answer
     }
@@ -254,7 +278,7 @@ impl Engine {
         let carried = if believed { read_carriers(plan, values) } else { Carried { tag: None, flags: 0 } };
         let flags = carried.flags | if state.mode == Mode::Observe { OBSERVE } else { 0 };
         self.count_flags(flags);
-        if let Some(labelled) = self.labelled(plan, values, &carried, flags) {
+        if let Some(labelled) = self.labelled(plan, values, believed.then_some(&carried), flags) {
             return labelled;
         }
         if let Some((at, start, len)) = carried.tag {
@@ -276,6 +300,9 @@ impl Engine {
             self.counts.add(Counter::Coloured);
             return pack(tag, Source::Entry, flags);
         }
+        if believed && let Some(tag) = self.traced(plan, values) {
+            return pack(tag, Source::Trace, flags);
+        }
         if self.settings.tag_trace && self.own_tag_id() != TagId::NONE {
             return pack(self.own_tag_id(), Source::Own, flags);
         }
@@ -288,13 +315,16 @@ impl Engine {
 
     /// The tag that rules of another dialect find; `None` where there are none, or where they find nothing: then the
     /// order of the native file holds.
-    fn labelled(&self, plan: &Plan, values: &[Option<&[u8]>], carried: &Carried, flags: u8) -> Option<u64> {
+    fn labelled(&self, plan: &Plan, values: &[Option<&[u8]>], carried: Option<&Carried>, flags: u8) -> Option<u64> {
         let rules = plan.tags.as_ref()?;
         let bytes = |(at, start, len): (usize, usize, usize)| values[at].map(|v| &v[start..start + len]);
-        let own = carried.tag.and_then(bytes).and_then(|tag| str::from_utf8(tag).ok());
+        let own = carried.and_then(|carried| carried.tag).and_then(bytes).and_then(|tag| str::from_utf8(tag).ok());
         let facts = Passed { plan, values };
         let mut chance = Entropy(self.chance());
-        let text = match rules.decide(&facts, own, &|_| None, &mut chance, &mut ()) {
+        let tags = self.tags.load();
+        let known = |id: &str| carried.and_then(|_| self.trace_known(id)); // an outsider's id is nobody's
+        let table = |id: &str| tags.name(known(id)?).map(|name| &**name);
+        let text = match rules.decide(&facts, own, &table, &mut chance, &mut ()) {
             Tagged { tag: Some(text), .. } => text,
             // A rule says: no tag, whatever else the request holds.
             Tagged { line: Some(_), .. } => return Some(pack(TagId::NONE, Source::None, flags)),

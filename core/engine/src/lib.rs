@@ -16,6 +16,7 @@
 //! | `guard` | hooks that fail too often |
 //! | [`log`], [`count`] | words and numbers |
 //! | `ring`, `sample` | the last sampled decisions, for `trilane explain --pid` |
+//! | `trace` | which tag came with a trace id |
 //! | `status`, [`page`] | what `trilane status` shows, and where it finds it |
 #![deny(unsafe_code)]
 
@@ -42,6 +43,8 @@ pub mod settings;
 mod shadow;
 mod state;
 mod status;
+
+mod trace;
 
 pub use count::Counter;
 pub use dialects::Asked;

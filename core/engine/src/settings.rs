@@ -19,6 +19,7 @@ const TRACE: &str = "profiler.micro.service.tag.trace.enable";
 const ENABLE: &str = "mse.enable";
 const PASS: &str = "alicloud.service.header";
 const TRUST: &str = "trilane.edge.trust";
+const TRACE_HEADERS: &str = "trilane.trace.headers";
 
 /// Where the process's own tag and the rest come from; every value with the place that gave it.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +55,8 @@ pub struct Settings {
     pub metadata_skip: Vec<String>,
     /// `trilane.service` or its substitutes, with the source.
     pub service: Option<(String, String)>,
+    /// `trilane.trace.headers`: headers whose ids stand for the tag that came with them, lower-case.
+    pub trace_headers: Vec<String>,
     /// `trilane.hook.<library>=off`.
     pub hooks: BTreeMap<String, bool>,
     /// `trilane.log`: `stderr`, `off` or a file.
@@ -146,6 +149,7 @@ impl Settings {
         self.carriers_read = list("trilane.carriers.read");
         self.carriers_write = list("trilane.carriers.write");
         self.carriers_to = list("trilane.carriers.to");
+        self.trace_headers = list(TRACE_HEADERS).iter().map(|name| name.to_ascii_lowercase()).collect();
         self.metadata_read = list("trilane.metadata.read");
         let skip = |k: &String| k.strip_prefix('-').map(str::to_string);
         self.metadata_skip = list("trilane.metadata.write").iter().filter_map(skip).collect();
@@ -245,7 +249,7 @@ fn upper(environment: &[(String, String)]) -> Vec<(String, String)> {
     take(TAG, "MSE_ALICLOUD_SERVICE_TAG");
     let fixed = [TAG, TRACE, ENABLE, "trilane.mode", "trilane.rules", "trilane.log", "trilane.edge", "trilane.force"];
     let more = ["trilane.carriers.read", "trilane.carriers.write", "trilane.carriers.to", "trilane.metadata.read"];
-    let rest = [PASS, TRUST, "trilane.metadata.write", "trilane.service", "otel.service.name"];
+    let rest = [PASS, TRUST, TRACE_HEADERS, "trilane.metadata.write", "trilane.service", "otel.service.name"];
     for name in fixed.iter().chain(&more).chain(&rest).chain(&PROPERTY_NAMES) {
         take(name, &name.to_ascii_uppercase().replace(['.', '-'], "_"));
     }

@@ -3,6 +3,7 @@
 use crate::inbound::{Asks, Kind, Plan};
 use crate::settings::Settings;
 use crate::shadow::Next;
+use crate::trace::headers_of;
 use std::collections::HashMap;
 use std::sync::Arc;
 use trilane_lane::Mode;
@@ -20,6 +21,8 @@ pub(crate) struct State {
     pub plans: [Plan; 3],
     /// Dialled authorities whose instances the rules give → list.
     pub authorities: HashMap<Arc<str>, u64, foldhash::fast::FixedState>,
+    /// Headers that name a trace, lower-case: of the setting, then of the rules.
+    pub traces: Vec<String>,
     /// Path of the rule file in force and 32 bits of its text's hash; none under the default policy.
     pub rules_file: Option<(String, u32)>,
 }
@@ -36,9 +39,11 @@ impl State {
         let entry = service.as_ref().and_then(|(name, _)| snapshot.entry_of(name));
         let trust = snapshot.rules().trust.as_ref().map(EntryPlan::of_condition);
         let tags = snapshot.tag_plan();
-        let asks = Asks { entry, trust: trust.as_ref(), tags: tags.as_ref() };
+        let mut traces = settings.trace_headers.clone();
+        traces.extend(snapshot.model().into_iter().flat_map(|model| headers_of(model)));
+        let asks = Asks { entry, trust: trust.as_ref(), tags: tags.as_ref(), traces: &traces };
         let plans = [Kind::Http, Kind::Dubbo, Kind::Message].map(|kind| Plan::new(kind, settings, asks));
-        State { snapshot, mode, service, plans, authorities: HashMap::default(), rules_file }
+        State { snapshot, mode, service, plans, authorities: HashMap::default(), traces, rules_file }
     }
 
     /// Has requests coloured by the rules in shadow too.

@@ -30,7 +30,8 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 fn engine() -> std::sync::Arc<Engine> {
-    Engine::start(Options { agent_option: "log=off".into(), explicit: true, binding: "test", ..Options::default() })
+    let agent_option = "log=off,trilane.trace.headers=x-request-id".to_string();
+    Engine::start(Options { agent_option, explicit: true, binding: "test", ..Options::default() })
 }
 
 fn allocations(body: impl FnOnce()) -> u64 {
@@ -51,13 +52,15 @@ fn deciding_neither_allocates_nor_frees() {
         .collect();
     let list = engine.list_new(&["stock"], &instances);
     let (stamp, tag) = (engine.list_stamp(list), engine.tag_find(b"gray"));
-    let (names, values) = (engine.inbound_names(Kind::Http).0, [Some(&b"gray"[..]), Some(&b"a=b"[..])]);
+    let (names, values) =
+        (engine.inbound_names(Kind::Http).0, [Some(&b"gray"[..]), Some(&b"a=b"[..]), Some(&b"r-1"[..])]);
     let all = |engine: &Engine| {
         assert_eq!(engine.route(list, tag, 0, u64::MAX, stamp) as u32, 990);
         assert_eq!(engine.route(list, TagId::NONE, 0, 0, stamp) as u32, 1);
         assert_eq!(engine.route(list, TagId::UNKNOWN, 0, 0, stamp) >> 48 & 0xff, 1);
         assert_eq!(engine.route(list, tag, 0, 0, stamp + 1) >> 56, 1);
         assert_eq!(engine.inbound(Kind::Http, names, &values) as u16, tag.0);
+        assert_eq!(engine.inbound(Kind::Http, names, &[None, None, Some(b"r-1")]) as u16, tag.0);
         assert!(engine.known(b"10.0.0.1:7") && !engine.known(b"example.com:7"));
     };
     all(&engine); // The first reader on a thread gets its hazard slot.
