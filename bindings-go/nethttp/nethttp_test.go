@@ -65,6 +65,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	os.Setenv("TRILANE_RULES", file)
+	os.Setenv("TRILANE_TRACE_HEADERS", "x-request-id")
 	rulesFile = file
 	client = &http.Client{Transport: nethttp.Transport(http.DefaultTransport)}
 	status := m.Run()
