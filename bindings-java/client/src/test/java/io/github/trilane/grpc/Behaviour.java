@@ -121,7 +121,7 @@ public class Behaviour {
                     @Override
                     public void onError(Throwable error) {
                         thrown.countDown();
-                        throw new IllegalStateException("on purpose");
+                        throw new LinkageError("on purpose");
                     }
 
                     @Override
