@@ -17,7 +17,7 @@ from importlib import import_module
 
 from suites import figures, machine
 
-SUITES = ["hello", "route", "crossing", "dubbo-router", "dubbo-rules", "dubbo-call", "java-client",
+SUITES = ["hello", "route", "rules", "crossing", "dubbo-router", "dubbo-rules", "dubbo-call", "java-client",
           "shop-start", "shop-request", "footprint"]
 INSIDE = "--inside"
 
@@ -58,6 +58,7 @@ def each(suites, step, title):
     failed = []
     for name in suites:
         begin = time.monotonic()
+        machine.say(f"{title} {name}")
         try:
             getattr(suite(name), step[0])(step[1])
         except machine.Unusable as why:

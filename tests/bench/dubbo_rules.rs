@@ -4,6 +4,8 @@
 //! milliseconds of warming up. One JSON line per case: CPU time of the calling thread per decision and pick, and what
 //! compiling the rules and indexing the list took.
 
+mod meter;
+
 use serde_json::{Value, json};
 use std::hint::black_box;
 use std::io::BufRead;
@@ -24,13 +26,8 @@ struct Case {
     windows: Vec<f64>,
 }
 
-/// CPU time of this thread in nanoseconds.
 fn now() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the clock exists on Linux and writes into the structure that it is given.
-    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    assert_eq!(status, 0, "the thread's clock");
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    meter::cpu_nanos() as u64
 }
 
 fn text(value: &Value) -> Option<String> {

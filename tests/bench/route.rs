@@ -4,38 +4,14 @@
 //! figure is printed, so that `bench.py` can set them beside others. `bench-route --memory INSTANCES`: what a
 //! published list keeps.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod meter;
+
+use meter::{allocations, cpu_nanos, live_bytes};
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use trilane_engine::{Engine, Instance, Options, TagId};
+use trilane_engine::{Engine, Instance, Mode, Options, TagId};
 
 const SIZES: [(usize, usize); 6] = [(10, 1), (10, 100), (1_000, 1), (1_000, 100), (10_000, 1), (10_000, 100)];
-
-/// The system's allocator with a count.
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-static LIVE_BYTES: AtomicI64 = AtomicI64::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator as it came; counting touches no memory of the caller's.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        LIVE_BYTES.fetch_add(layout.size() as i64, Relaxed);
-        // SAFETY: the caller's promise about the layout is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE_BYTES.fetch_sub(layout.size() as i64, Relaxed);
-        // SAFETY: the pointer came from `alloc` above with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 struct Case {
     instances: usize,
@@ -64,22 +40,14 @@ fn case(engine: &Engine, instances: usize, lanes: usize) -> Case {
     let case =
         Case { instances, lanes, list, stamp: engine.list_stamp(list), tags, windows: Vec::new(), allocations: 0 };
     let answer = engine.route(list, case.tags[0], 0, 1, case.stamp);
-    assert!(answer as u32 != u32::MAX && answer >> 56 & 7 == 0, "the list decides: {answer:#x}");
+    let observes = if engine.mode() == Mode::Observe { 4 } else { 0 };
+    assert!(answer as u32 != u32::MAX && answer >> 56 & 7 == observes, "the list decides: {answer:#x}");
     case
-}
-
-/// CPU time of this thread.
-fn cpu_nanos() -> f64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one timespec.
-    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now) };
-    assert_eq!(status, 0, "Linux has a CPU clock per thread");
-    now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
 }
 
 fn window(engine: &Engine, case: &mut Case, calls: u64) {
     let mut entropy = 0x9e37_79b9_7f4a_7c15u64;
-    let before = ALLOCATIONS.load(Relaxed);
+    let before = allocations();
     let begin = cpu_nanos();
     for call in 0..calls {
         entropy = entropy.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
@@ -87,15 +55,15 @@ fn window(engine: &Engine, case: &mut Case, calls: u64) {
         black_box(engine.route(case.list, black_box(tag), 0, entropy, case.stamp));
     }
     let nanos = (cpu_nanos() - begin) / calls as f64;
-    case.allocations += ALLOCATIONS.load(Relaxed) - before;
+    case.allocations += allocations() - before;
     case.windows.push(nanos);
 }
 
 fn memory(engine: &Engine, instances: usize) {
     engine.list_free(publish(engine, 10, 1));
-    let before = LIVE_BYTES.load(Relaxed);
+    let before = live_bytes();
     let list = publish(engine, instances, 1);
-    let bytes = LIVE_BYTES.load(Relaxed) - before;
+    let bytes = live_bytes() - before;
     println!("{}", serde_json::json!({"instances": instances, "bytes": bytes, "list": list != 0}));
 }
 
@@ -114,18 +82,27 @@ fn main() {
             _ => panic!("{pair:?} is no option; see the top of bench/route.rs"),
         }
     }
-    let options = Options { agent_option: "log=off".into(), explicit: true, binding: "bench", ..Options::default() };
-    let engine: Arc<Engine> = Engine::start(options);
+    let start = |option: &str| {
+        let agent_option = option.to_string();
+        Engine::start(Options { agent_option, explicit: true, binding: "bench", ..Options::default() })
+    };
+    let engine: Arc<Engine> = start("log=off");
+    let observing: Arc<Engine> = start("log=off,mode=observe");
     if let Some(instances) = of_memory {
         return memory(&engine, instances);
     }
-    let mut cases: Vec<Case> = sizes.iter().map(|&(instances, lanes)| case(&engine, instances, lanes)).collect();
+    let all = |engine: &Engine| -> Vec<Case> { sizes.iter().map(|&(n, lanes)| case(engine, n, lanes)).collect() };
+    let (mut cases, mut observed) = (all(&engine), all(&observing));
     for _ in 0..windows {
-        cases.iter_mut().for_each(|case| window(&engine, case, calls));
+        for (case, beside) in cases.iter_mut().zip(&mut observed) {
+            window(&engine, case, calls);
+            window(&observing, beside, calls);
+        }
     }
-    for Case { instances, lanes, windows, allocations, .. } in &cases {
-        let line = serde_json::json!(
-            {"instances": instances, "lanes": lanes, "ns": windows, "allocations": allocations});
+    for (case, beside) in cases.iter().zip(&observed) {
+        let allocations = case.allocations + beside.allocations;
+        let line = serde_json::json!({"instances": case.instances, "lanes": case.lanes, "ns": case.windows,
+            "observe_ns": beside.windows, "allocations": allocations});
         println!("{line}");
     }
 }

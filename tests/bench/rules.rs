@@ -1,54 +1,23 @@
 //! What a decision by many rules costs in Rust, and what compiling them does; CPU time of the calling thread.
 //!
 //! `bench-rules [--windows N] [--calls N]`: one JSON line per case. Rules compare two headers and the path's prefix;
-//! each leads to one of 100 subsets of 10,000 instances. The bare loop that makes the request's values is measured
-//! beside and not taken off.
+//! each leads to one of 100 subsets of 10,000 instances. The bare loop that reads the request's values is measured
+//! beside.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod meter;
+
+use meter::{allocations, cpu_nanos, live_bytes};
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use trilane_lane::model::chain::Chain;
 use trilane_lane::model::decide::{Entropy, decide};
 use trilane_lane::model::plan::{Endpoint, Plan};
 use trilane_lane::model::*;
 
-/// The system's allocator with a count.
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-static LIVE_BYTES: AtomicI64 = AtomicI64::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator as it came; counting touches no memory of the caller's.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        LIVE_BYTES.fetch_add(layout.size() as i64, Relaxed);
-        // SAFETY: the caller's promise about the layout is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE_BYTES.fetch_sub(layout.size() as i64, Relaxed);
-        // SAFETY: the pointer came from `alloc` above with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-/// CPU time of this thread.
-fn cpu_nanos() -> f64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one timespec.
-    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now) };
-    assert_eq!(status, 0, "Linux has a CPU clock per thread");
-    now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
-}
-
 const INSTANCES: usize = 10_000;
 const SUBSETS: usize = 100;
+/// How often rules are compiled and an instance changes.
+const REPEATS: usize = 15;
 
 fn service(rules: usize) -> Service {
     let route = |n: usize| {
@@ -78,62 +47,74 @@ fn endpoints() -> Vec<Endpoint> {
     (0..INSTANCES).map(one).collect()
 }
 
-fn quartiles(mut windows: Vec<f64>) -> (f64, f64, f64) {
-    windows.sort_by(f64::total_cmp);
-    let at = |part: usize| windows[(windows.len() - 1) * part / 4];
-    (at(1), at(2), at(3))
+/// One number of rules: its plan, and what was measured with it.
+struct Case {
+    rules: usize,
+    plan: Plan,
+    /// What the rules keep, over an empty list.
+    rule_bytes: i64,
+    /// What the instances add to that.
+    instance_bytes: i64,
+    compile_ms: Vec<f64>,
+    change_us: Vec<f64>,
+    bare_ns: Vec<f64>,
+    decide_ns: Vec<f64>,
+    allocations: u64,
+}
+
+fn case(rules: usize, list: &[Endpoint]) -> Case {
+    let service = service(rules);
+    let make = |list: &[Endpoint]| Plan::new(Arc::new(Chain::new(&[&service], &Caller::default())), list);
+    let kept = |list: &[Endpoint]| {
+        let before = live_bytes();
+        let plan = make(list);
+        (live_bytes() - before, plan)
+    };
+    let (rule_bytes, _) = kept(&[]);
+    let (bytes, mut plan) = kept(list);
+    let (mut compile_ms, mut change_us) = (Vec::new(), Vec::new());
+    for n in 0..REPEATS {
+        let begin = cpu_nanos();
+        plan = make(list); // drops the one that was in force
+        compile_ms.push((cpu_nanos() - begin) / 1e6);
+        let at = (n * 7919 % INSTANCES) as u32;
+        let begin = cpu_nanos();
+        let changed = plan.with_health(at, false);
+        change_us.push((cpu_nanos() - begin) / 1e3);
+        assert!(!changed.healthy(at) && plan.healthy(at));
+    }
+    let (bare_ns, decide_ns) = (Vec::new(), Vec::new());
+    let instance_bytes = bytes - rule_bytes;
+    Case { rules, plan, rule_bytes, instance_bytes, compile_ms, change_us, bare_ns, decide_ns, allocations: 0 }
 }
 
 fn main() {
-    let (mut windows, mut calls) = (21, 200_000u64);
     let words: Vec<String> = std::env::args().skip(1).collect();
-    for pair in words.chunks(2) {
-        match pair {
-            [name, value] if name == "--windows" => windows = value.parse().expect("a number"),
-            [name, value] if name == "--calls" => calls = value.parse().expect("a number"),
-            _ => panic!("{pair:?} is no option; see the top of bench/rules.rs"),
-        }
-    }
+    let [windows, calls] = meter::options(&words, &[("windows", 21), ("calls", 200_000)])[..] else { unreachable!() };
     let list = endpoints();
-    let mut cases: Vec<(usize, Plan, Vec<f64>, u64)> = Vec::new();
-    for rules in [1, 100, 10_000] {
-        let service = service(rules);
-        let live = LIVE_BYTES.load(Relaxed);
-        let begin = cpu_nanos();
-        let plan = Plan::new(Arc::new(Chain::new(&[&service], &Caller::default())), &list);
-        let compiled = cpu_nanos() - begin;
-        let bytes = LIVE_BYTES.load(Relaxed) - live;
-        let begin = cpu_nanos();
-        let changed = plan.with_health(77, false);
-        let change = cpu_nanos() - begin;
-        assert!(!changed.healthy(77));
-        let line = serde_json::json!({"rules": rules, "instances": INSTANCES, "compile_ms": compiled / 1e6,
-            "health_change_us": change / 1e3, "bytes": bytes});
-        println!("{line}");
-        cases.push((rules, plan, Vec::new(), 0));
-    }
+    let mut cases: Vec<Case> = [1, 100, 10_000].map(|rules| case(rules, &list)).into();
     let users: Vec<String> = (0..10_000).map(|n| format!("user-{n}")).collect();
     let regions: Vec<String> = (0..10).map(|n| format!("r{n}")).collect();
-    let mut bare = Vec::new();
     for _ in 0..windows {
-        bare.push(window(calls, &users, &regions, 10_000, |values, _| values.iter().flatten().count() as u64));
-        for (rules, plan, times, allocations) in &mut cases {
-            let before = ALLOCATIONS.load(Relaxed);
-            times.push(window(calls, &users, &regions, *rules, |values, entropy| {
+        for case in &mut cases {
+            let bare = |values: &[Option<&str>], _| values.iter().flatten().map(|v| u64::from(v.as_bytes()[0])).sum();
+            case.bare_ns.push(window(calls, &users, &regions, case.rules, bare));
+            let before = allocations();
+            let plan = &case.plan;
+            let took = window(calls, &users, &regions, case.rules, |values, entropy| {
                 decide(plan, values, &mut Entropy(entropy), &mut ()).index.map_or(0, u64::from)
-            }));
-            *allocations += ALLOCATIONS.load(Relaxed) - before;
+            });
+            case.allocations += allocations() - before;
+            case.decide_ns.push(took);
         }
     }
-    let (low, middle, high) = quartiles(bare);
-    println!("{}", serde_json::json!({"rules": 0, "what": "bare loop", "ns": middle, "quartiles": [low, high]}));
-    for (rules, _, times, allocations) in cases {
-        let (low, middle, high) = quartiles(times);
-        println!(
-            "{}",
-            serde_json::json!({"rules": rules, "instances": INSTANCES, "ns": middle, "quartiles": [low, high],
-                "allocations": allocations, "calls": calls * windows})
-        );
+    for case in &cases {
+        let line = serde_json::json!({
+            "rules": case.rules, "instances": INSTANCES, "compile_ms": case.compile_ms, "change_us": case.change_us,
+            "rule_bytes": case.rule_bytes, "instance_bytes": case.instance_bytes, "bare_ns": case.bare_ns,
+            "decide_ns": case.decide_ns, "allocations": case.allocations,
+        });
+        println!("{line}");
     }
 }
 

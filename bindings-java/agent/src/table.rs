@@ -165,7 +165,7 @@ impl Table {
                 }
             }
         }
-        entries.sort_by(|a, b| a.class.cmp(b.class).then(a.library.cmp(&b.library)));
+        entries.sort_unstable_by(|a, b| a.class.cmp(b.class).then(a.library.cmp(&b.library)));
         let seen = libraries.iter().map(|_| Seen::default()).collect();
         let asleep = libraries.iter().filter(|library| library.name == SLEEPER).map(|library| 1 << library.bit).sum();
         Table { libraries, entries, lengths, installed: AtomicU64::new(0), asleep: AtomicU64::new(asleep), seen }

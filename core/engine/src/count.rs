@@ -125,7 +125,7 @@ impl Counts {
 }
 
 /// What is counted of the decisions about one service: a [`Case`] by its number, then these.
-const OBSERVED: usize = 5;
+const ALIKE: usize = 5;
 const DIFFERED: usize = 6;
 const COMPARED: usize = 7;
 const NEXT_DIFFERED: usize = 8;
@@ -139,18 +139,17 @@ struct TallyShard([AtomicU64; 9]);
 pub struct Tally([TallyShard; SHARDS]);
 
 impl Tally {
-    /// Counts a decision; true for the first of its case that this thread's part of the tally sees.
-    pub fn add(&self, case: Case) -> bool {
-        self.0[mine()].0[case as usize].fetch_add(1, Ordering::Relaxed) == 0
+    /// Counts a decision; gives how many of its case this thread's part of the tally saw before.
+    pub fn add(&self, case: Case) -> u64 {
+        self.0[mine()].0[case as usize].fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Counts a decision that is only observed. `differs` gets a number that is as good as drawn by chance.
-    pub fn observe(&self, differs: impl FnOnce(u64) -> bool) {
+    /// Counts a decision that is only observed, `ordinal` being what [`Tally::add`] gave for it. `differs` gets a number
+    /// that is as good as drawn by chance.
+    pub fn observe(&self, ordinal: u64, differs: impl FnOnce(u64) -> bool) {
         let at = mine();
-        let ordinal = self.0[at].0[OBSERVED].fetch_add(1, Ordering::Relaxed);
-        if differs(mixed(ordinal << 3 | at as u64)) {
-            self.0[at].0[DIFFERED].fetch_add(1, Ordering::Relaxed);
-        }
+        let what = if differs(mixed(ordinal << 3 | at as u64)) { DIFFERED } else { ALIKE };
+        self.0[at].0[what].fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many decisions ended this way.
@@ -160,7 +159,8 @@ impl Tally {
 
     /// Observed decisions, and how many of them an even pick of the framework's would have sent elsewhere.
     pub fn observed(&self) -> (u64, u64) {
-        (self.sum(OBSERVED), self.sum(DIFFERED))
+        let differed = self.sum(DIFFERED);
+        (self.sum(ALIKE) + differed, differed)
     }
 
     /// Counts a decision that the rules in shadow made as well.

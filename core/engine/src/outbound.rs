@@ -56,8 +56,8 @@ impl Engine {
             Some(plan) => self.planned(plan, tag, entropy, values),
             None => route(&published.list, tag, entropy),
         };
-        let first = published.tally.add(decision.case);
-        self.sample_out(published, tag, entropy, values, &decision, first);
+        let before = published.tally.add(decision.case);
+        self.sample_out(published, tag, entropy, values, &decision, before == 0);
         if let Some(next) = &published.next {
             self.compare(published, next, tag, entropy, values, &decision);
         }
@@ -65,7 +65,7 @@ impl Engine {
             published.note_failure(tag);
         }
         if published.list.mode() == Mode::Observe {
-            published.tally.observe(|chance| differs(&published.list, &decision, chance));
+            published.tally.observe(before, |chance| differs(&published.list, &decision, chance));
             return pack(&decision) | OBSERVE;
         }
         pack(&decision)

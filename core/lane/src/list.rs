@@ -233,7 +233,7 @@ fn healthy(instances: &[Instance], wanted: impl Fn(usize) -> bool) -> Arc<[u32]>
 /// Subset 0 is the baseline; the others follow in ascending order of tag.
 fn group(instances: &[Instance], tags: &[TagId]) -> Vec<Subset> {
     let mut order: Vec<u32> = (0..instances.len() as u32).collect();
-    order.sort_by_key(|&at| tags[at as usize]);
+    order.sort_unstable_by_key(|&at| (tags[at as usize], at));
     let mut subsets = vec![Subset { tag: TagId::NONE, size: 0, usable: Arc::new([]) }];
     for run in order.chunk_by(|a, b| tags[*a as usize] == tags[*b as usize]).take(MAX_LANES) {
         let tag = tags[run[0] as usize];

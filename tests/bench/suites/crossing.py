@@ -27,8 +27,8 @@ def prepare(run):
                     title="build the Go benchmark (go test -c)")
 
 
-def java(run, lanes):
-    args = ["java", *JAVA_FLAGS, f"-Xbootclasspath/a:{machine.boot_classes()}", f"-agentpath:{LIBRARY}=log=off",
+def java(run, lanes, mode="on"):
+    args = ["java", *JAVA_FLAGS, f"-Xbootclasspath/a:{machine.boot_classes()}", f"-agentpath:{LIBRARY}=log=off,mode={mode}",
             "-cp", f"{dubbo_router.JARS}/*", "java.trilane.BenchCrossing", INSTANCES, lanes, run.pick(15, 5), run.pick(200_000, 50_000),
             run.pick(700, 300)]
     out = machine.command(args, env=machine.environment())
@@ -52,13 +52,14 @@ def middle(values):
 def measure(run):
     table = run.table("crossing", f"asking from Java and Go, a list of {INSTANCES:,}, beside the same in Rust")
     for lanes in (1, 100):
-        seen = {name: [] for name in ("rust", "java", "choose", "go", "floor")}
+        seen = {name: [] for name in ("rust", "java", "choose", "watch", "go", "floor")}
         for _ in range(run.pick(9, 2)):
             rust = route.lines("--case", f"{INSTANCES},{lanes}", "--windows", run.pick(15, 5))
             seen["rust"].append(middle(rust[0]["ns"]))
             of_java = java(run, lanes)
             seen["java"].append(middle(of_java["route"]))
             seen["choose"].append(middle(of_java["choose"]))
+            seen["watch"].append(middle(java(run, lanes, "observe")["choose"]))
             seen["go"].append(middle(go(run, f"Route/instances={INSTANCES}", lanes)))
             seen["floor"].append(middle(go(run, "Crossing", lanes)))
         lanes = route.lanes_of(lanes)
@@ -67,6 +68,8 @@ def measure(run):
         table.add(f"{lanes}: Java's crossing adds", "+ns",
                   [a - b for a, b in zip(seen["java"], seen["rust"])], MOST_JAVA_NS, base)
         table.add(f"{lanes}: Listing.choose, a Java hook's whole choice", "ns", seen["choose"])
+        ratio = [a / b for a, b in zip(seen["watch"], seen["choose"])]
+        table.add(f"{lanes}: Listing.choose, observe beside on", "x", ratio)
         table.add(f"{lanes}: Engine.Route from Go", "ns", seen["go"])
         table.add(f"{lanes}: Go's crossing adds", "+ns",
                   [a - b for a, b in zip(seen["go"], seen["rust"])], MOST_GO_NS, base)

@@ -23,7 +23,7 @@ def warm_up(run, client, switch, batch):
     machine.settle(step, run.pick(12, 5), run.pick(30, 5))
 
 
-def one(run, table, providers, pairs, count, batch):
+def one(run, table, providers, seconds, count, batch):
     port = machine.free_port()
     path = f"{dubbo_router.classes()}:{dubbo_router.JARS}/*"
     plain = ["java", *JAVA_FLAGS, "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", path]
@@ -38,11 +38,9 @@ def one(run, table, providers, pairs, count, batch):
             client.wait_line("^ready$")
             warm_up(run, client, switch, batch)
             seen = {"off": [], "on": []}
-            for pair in range(run.pick(pairs, 3)):
-                for mode in ("on", "off") if pair % 2 == 0 else ("off", "on"):
-                    if switch.to(client, mode):
-                        call(client, count // 5)
-                    seen[mode].append(1e6 * call(client, count) / count)
+            for _ in machine.turns(run, f"dubbo-call, {providers:,} providers", seconds, 20, 2):
+                machine.abba(seen, switch, client, lambda: call(client, count // 5),
+                             lambda: 1e6 * call(client, count) / count)
     table.add(f"{providers:,} providers: mode off", "µs", seen["off"])
     table.add(f"{providers:,} providers: mode on", "µs", seen["on"])
     ratio = [on / off for on, off in zip(seen["on"], seen["off"])]
@@ -51,9 +49,10 @@ def one(run, table, providers, pairs, count, batch):
 
 def measure(run):
     table = run.table("dubbo-call", "CPU of a dubbo-java 3.3.6 consumer per call, mode off and on alternated")
-    one(run, table, 10, 101, run.pick(4000, 200), run.pick(10_000, 200))
-    one(run, table, 1000, 31, run.pick(400, 40), run.pick(800, 40))
+    one(run, table, 10, 270, run.pick(10_000, 200), run.pick(10_000, 200))
+    one(run, table, 1000, 60, run.pick(400, 40), run.pick(800, 40))
     table.note("Providers by address, so no router chain runs in either mode: what is seen is the carriers' and the "
                "hooks' cost and the pick on our plain list instead of Dubbo's.")
+    table.note("A turn is four windows, on, off, off, on; a fifth of a window after each switch does not count.")
     table.note("Half of the calls are tagged; no provider is gray, so both modes pick among as many.")
     table.show()

@@ -4,6 +4,8 @@ from . import machine
 from .machine import HERE, JAVA_FLAGS, LIBRARY
 
 MOST_CPU_MS, MOST_RSS_MB = 3.0, 2.0
+# For each of two JDKs.
+SECONDS, LEAST = 120, 200
 
 
 def prepare(_run):
@@ -12,17 +14,17 @@ def prepare(_run):
     machine.fetch_otel()
 
 
-def alternated(ways, pairs, few):
+def alternated(run, ways, few):
     """CPU in ms and RSS in MB of each way, in turns; those in `few` take part in so many turns only."""
     env = machine.environment()
     seen = {way: [] for way in ways}
-    for turn in range(-1, pairs):
-        order = [w for w in ways if w not in few or 0 <= turn < few[w]]
+    for turn in machine.turns(run, "hello", SECONDS, LEAST, 8):
+        order = [w for w in ways if w not in few or 0 < turn <= few[w]]
         for way in order if turn % 2 else reversed(order):
             cpu, rss, code = machine.finished([*ways[way], "Hello"], env)
             if code != 0:
                 raise machine.Unusable(f"Hello ended with {code}: {' '.join(map(str, ways[way]))}")
-            if turn >= 0:  # the first turn fills the page cache
+            if turn > 0:  # the first turn fills the page cache
                 seen[way].append((1000 * cpu, rss / 1e6))
     return seen
 
@@ -52,8 +54,8 @@ def measure(run):
         own["otel"] = [*own["bare"], f"-javaagent:{machine.OTEL}", "-Dotel.traces.exporter=none",
                        "-Dotel.metrics.exporter=none", "-Dotel.logs.exporter=none"]
     names = {"trilane": "trilane", "off": "trilane, off at the start", "otel": "OpenTelemetry's agent"}
-    rows(table, alternated(own, run.pick(401, 7), few), names)
+    rows(table, alternated(run, own, few), names)
     for version, java in machine.other_jdks()[:1]:
-        rows(table, alternated(ways(java), run.pick(401, 7), few), names, f"JDK {version}, ")
+        rows(table, alternated(run, ways(java), few), names, f"JDK {version}, ")
     table.note("The ± of what is not resolved is in relation to the bare program.")
     table.show()

@@ -1,6 +1,5 @@
 """What the suites share: the run's options and places, programs, child processes and their CPU time."""
 
-import contextlib
 import os
 import re
 import shutil
@@ -140,17 +139,6 @@ def other_jdks(least=17):
     return sorted(found.items(), reverse=True)
 
 
-@contextlib.contextmanager
-def on_one_processor(number):
-    """What is started inside runs on this processor alone."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {number})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 def finished(args, env):
     """Runs a child to its end: (CPU seconds, max RSS in bytes, exit code)."""
     null = os.open(os.devnull, os.O_RDWR)
@@ -169,6 +157,21 @@ def settle(batch, least, most):
         if len(seen) >= least and min(seen[-4:]) > 0.98 * min(seen[:-4]):
             break
     say(f"warm after {len(seen)} batches: {1e6 * seen[0]:.0f} µs a call at first, {1e6 * seen[-1]:.0f} µs at last")
+
+
+def turns(run, what, seconds, least, quick):
+    """Numbers of turns until so much time is over: decided before the first one, whatever comes out. Says how far it is.
+
+    A slow machine makes fewer turns and wider intervals, never less than `least`.
+    """
+    begin = said = time.monotonic()
+    turn = 0
+    while turn < quick if run.quick else turn < least or time.monotonic() - begin < seconds:
+        yield turn
+        turn += 1
+        if time.monotonic() - said > 30:
+            said = time.monotonic()
+            say(f"{what}: {turn} turns in {said - begin:.0f} of {seconds} s")
 
 
 def free_port():
@@ -248,6 +251,26 @@ def put(path, text):
     new = path.with_suffix(".new")
     new.write_text(text)
     os.replace(new, path)
+
+
+ABBA = ("on", "off", "off", "on")
+
+
+def abba(seen, switch, child, settle, window):
+    """One turn: on, off, off, on, a window each; what drifts evenly cancels out. Gives the seconds of the switches.
+
+    `settle()` runs after every switch and counts for nothing.
+    """
+    of, switched = {"on": [], "off": []}, []
+    for mode in ABBA:
+        took = switch.to(child, mode)
+        if took:
+            switched.append(took)
+            settle()
+        of[mode].append(window())
+    for mode, values in of.items():
+        seen[mode].append(sum(values) / len(values))
+    return switched
 
 
 class Switch:

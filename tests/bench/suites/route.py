@@ -35,6 +35,9 @@ def measure(run):
     for size in sizes:
         table.add(f"{size['instances']:,} instances, {lanes_of(size['lanes'])}", "ns", size["ns"], MOST_NS)
     windows = {(size["instances"], size["lanes"]): size["ns"] for size in sizes}
+    for size in sizes:
+        ratio = [a / b for a, b in zip(size["observe_ns"], size["ns"])]
+        table.add(f"{size['instances']:,} instances, {lanes_of(size['lanes'])}: observe beside on", "x", ratio)
     # Ten instances are too few for 100 lanes: most of those calls fall back, and that is another thing.
     for small, big, lanes in ((10, 10_000, 1), (1_000, 10_000, 100)):
         flat = [b / s for s, b in zip(windows[small, lanes], windows[big, lanes])]

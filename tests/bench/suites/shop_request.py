@@ -3,7 +3,8 @@
 from . import machine, shop
 
 MOST_PERCENT = 3.0
-SETTLE = 400
+SECONDS, LEAST = 360, 30
+WINDOW, SETTLE = 2000, 800
 
 
 def prepare(run):
@@ -22,12 +23,12 @@ def warm_up(run, child, users, switch):
         switch.to(child, "on" if number // 2 % 2 else "off")
         return window(child, users, run.pick(5000, 300)) / 1e6
 
-    machine.settle(step, run.pick(8, 5), run.pick(20, 5))
+    machine.settle(step, run.pick(12, 5), run.pick(24, 5))
 
 
 def measure(run):
     table = run.table("shop-request", "CPU per request of one warm shop, mode off and on in alternated windows")
-    pairs, count = run.pick(81, 4), run.pick(1200, 200)
+    count = run.pick(WINDOW, 200)
     answering, pricing = shop.stub()
     switch = shop.rules()
     with answering, shop.with_agent(port := machine.free_port(), pricing, switch) as child:
@@ -35,14 +36,9 @@ def measure(run):
         users = shop.Users(port)
         warm_up(run, child, users, switch)
         seen, switched = {"off": [], "on": []}, []
-        for pair in range(pairs):
-            # on off, off on, ...: a window after a switch is as often of one mode as of the other.
-            for mode in ("on", "off") if pair % 2 == 0 else ("off", "on"):
-                took = switch.to(child, mode)
-                if took:
-                    switched.append(took)
-                    users.ask(SETTLE)
-                seen[mode].append(window(child, users, count))
+        for _ in machine.turns(run, "shop-request", SECONDS, LEAST, 2):
+            switched += machine.abba(seen, switch, child, lambda: users.ask(SETTLE),
+                                     lambda: window(child, users, count))
         users.close()
     table.add("mode off", "µs", seen["off"])
     table.add("mode on", "µs", seen["on"])
@@ -50,5 +46,6 @@ def measure(run):
     table.add("mode on adds", "+%", more, MOST_PERCENT, 100.0)
     table.add("seconds until a switch is in force", "s", switched, 2.0)
     table.note(f"Each request is a call in (Tomcat) and one out (RestTemplate or Feign, LoadBalancer), half of them "
-               f"tagged; 4 connections, {count:,} requests a window.")
+               f"tagged; 4 connections. A turn is four windows, on, off, off, on, of {count:,} requests each; {SETTLE} "
+               "requests after each switch do not count.")
     table.show()

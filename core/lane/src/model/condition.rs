@@ -152,7 +152,7 @@ impl Test {
     /// Any of these words.
     pub fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> Test {
         let mut words: Vec<Box<str>> = words.into_iter().map(Into::into).collect();
-        words.sort();
+        words.sort_unstable();
         words.dedup();
         Test::OneOf(words.into())
     }

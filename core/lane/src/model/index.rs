@@ -10,6 +10,7 @@ use super::decide::Facts;
 use crate::model::Field;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
+use std::mem;
 
 /// Stages with fewer routes are walked.
 const FEWEST: usize = 8;
@@ -17,6 +18,9 @@ const FEWEST: usize = 8;
 const MAX_SHAPES: usize = 12;
 /// Most values of one shape; further tests are left to the full condition.
 const MAX_PARTS: usize = 3;
+
+/// Stands for the length of a value that one byte does not hold.
+const LONG: u8 = u8::MAX;
 
 /// A slot, and the length of the prefix that counts; `None`: the whole value.
 type Part = (u16, Option<u32>);
@@ -26,7 +30,8 @@ pub(crate) struct RouteIndex {
     shapes: Vec<Shape>,
     /// Routes that no shape holds, ascending.
     others: Box<[u32]>,
-    /// The values of all keys, each behind its length: compared without touching the rules.
+    /// The values of all keys, each behind its length (one byte; 255: four more hold it): compared without touching the
+    /// rules.
     values: Vec<u8>,
     /// Further routes of a key, ascending.
     more: Vec<Vec<Found>>,
@@ -36,17 +41,56 @@ pub(crate) struct RouteIndex {
 #[derive(Clone, Debug)]
 struct Shape {
     parts: Box<[Part]>,
-    by_hash: HashMap<u64, Key, Identity>,
+    /// A table with open addresses, a power of two in size, at most three quarters full: with many rules a look-up
+    /// costs what it misses in the processor's cache, and here that is one line, then the key's values.
+    keys: Box<[Key]>,
+    used: usize,
 }
 
 /// The routes that compare the same values in the same way.
 #[derive(Clone, Copy, Debug)]
 struct Key {
+    /// The upper half of the hash: its lower bits are the place.
+    hash: u32,
     /// Where its values begin.
     values: u32,
     first: Found,
     /// Position in `more`, plus one; 0: no further route.
     more: u32,
+}
+
+const NO_KEY: Key = Key { hash: 0, values: 0, first: Found(u32::MAX), more: 0 };
+
+impl Shape {
+    fn new(parts: Box<[Part]>) -> Shape {
+        Shape { parts, keys: [NO_KEY; 8].into(), used: 0 }
+    }
+
+    /// The place of a key, or else the free one where it belongs. `same` says whether a key's values are those.
+    fn place(&self, hash: u32, same: impl Fn(&Key) -> bool) -> usize {
+        let mask = self.keys.len() - 1;
+        let mut at = hash as usize & mask;
+        loop {
+            let key = &self.keys[at];
+            if key.first == NO_KEY.first || (key.hash == hash && same(key)) {
+                return at;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Puts a key on its free place.
+    fn put(&mut self, at: usize, key: Key) {
+        self.keys[at] = key;
+        self.used += 1;
+        if self.used * 4 > self.keys.len() * 3 {
+            let wider = vec![NO_KEY; self.keys.len() * 2].into();
+            for key in mem::replace(&mut self.keys, wider).iter().filter(|key| key.first != NO_KEY.first) {
+                let at = self.place(key.hash, |_| false);
+                self.keys[at] = *key;
+            }
+        }
+    }
 }
 
 /// A route, and whether its condition is nothing but this key.
@@ -67,36 +111,10 @@ impl Found {
     }
 }
 
-/// Keys are hashes already.
-#[derive(Clone, Copy, Debug, Default)]
-struct Identity(u64);
-
-impl BuildHasher for Identity {
-    type Hasher = Identity;
-
-    fn build_hasher(&self) -> Identity {
-        Identity(0)
-    }
-}
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|b| self.0 = self.0 << 8 | u64::from(*b));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
-
 impl RouteIndex {
     /// The index of a stage; `None` where it would not help.
     pub fn new(routes: &[ChainRoute]) -> Option<RouteIndex> {
-        if routes.len() < FEWEST || routes.len() > (u32::MAX >> 1) as usize {
+        if routes.len() < FEWEST || routes.len() >= (u32::MAX >> 1) as usize {
             return None;
         }
         let mut index = RouteIndex {
@@ -125,55 +143,60 @@ impl RouteIndex {
         let Some(alternatives) = alternatives else { return false };
         let parts = |keys: &Keys| keys.parts.iter().map(|(part, _)| *part).collect::<Vec<Part>>();
         let mut fresh: Vec<Vec<Part>> = alternatives.iter().map(parts).filter(|s| !shape_at.contains_key(s)).collect();
-        fresh.sort();
+        fresh.sort_unstable();
         fresh.dedup();
         if self.shapes.len() + fresh.len() > MAX_SHAPES {
             return false;
         }
         for shape in fresh {
             shape_at.insert(shape.clone(), self.shapes.len());
-            self.shapes.push(Shape { parts: shape.into(), by_hash: HashMap::default() });
+            self.shapes.push(Shape::new(shape.into()));
         }
-        let mut all = true;
         for keys in &alternatives {
-            all &= self.put_route(shape_at[&parts(keys)], keys, n);
+            self.put_route(shape_at[&parts(keys)], keys, n);
         }
-        all
+        true
     }
 
-    /// False where another key has the same hash: such a route is asked like those that no shape holds.
-    fn put_route(&mut self, shape: usize, keys: &Keys, n: u32) -> bool {
+    fn put_route(&mut self, shape: usize, keys: &Keys, n: u32) {
         let mut hasher = self.hasher.build_hasher();
         keys.parts.iter().for_each(|(_, value)| put(&mut hasher, value.as_bytes()));
-        let hash = hasher.finish();
-        let found = Found::new(n, keys.whole);
-        let Some(key) = self.shapes[shape].by_hash.get(&hash).copied() else {
-            let values = self.values.len() as u32;
-            for (_, value) in &keys.parts {
-                self.values.extend((value.len() as u32).to_ne_bytes());
-                self.values.extend(value.as_bytes());
+        let hash = (hasher.finish() >> 32) as u32;
+        let first = Found::new(n, keys.whole);
+        let values = || keys.parts.iter().map(|(_, value)| value.as_bytes());
+        let at = self.shapes[shape].place(hash, |key| self.same(key.values, values()));
+        let there = self.shapes[shape].keys[at];
+        if there.first == NO_KEY.first {
+            let start = self.values.len() as u32;
+            for value in values() {
+                match u8::try_from(value.len()) {
+                    Ok(length) if length < LONG => self.values.push(length),
+                    _ => {
+                        self.values.push(LONG);
+                        self.values.extend((value.len() as u32).to_ne_bytes());
+                    }
+                }
+                self.values.extend(value);
             }
-            self.shapes[shape].by_hash.insert(hash, Key { values, first: found, more: 0 });
-            return true;
-        };
-        if !self.same(key.values, keys.parts.iter().map(|(_, value)| value.as_bytes())) {
-            return false;
+            return self.shapes[shape].put(at, Key { hash, values: start, first, more: 0 });
         }
-        if key.more == 0 {
+        if there.more == 0 {
             self.more.push(Vec::new());
-            let more = self.more.len() as u32;
-            self.shapes[shape].by_hash.insert(hash, Key { more, ..key });
+            self.shapes[shape].keys[at].more = self.more.len() as u32;
         }
-        let more = if key.more == 0 { self.more.len() } else { key.more as usize };
-        self.more[more - 1].push(found);
-        true
+        let more = self.shapes[shape].keys[at].more as usize;
+        self.more[more - 1].push(first);
     }
 
     fn same<'v>(&self, start: u32, values: impl Iterator<Item = &'v [u8]>) -> bool {
         let mut rest = &self.values[start as usize..];
         for value in values {
-            let Some((length, behind)) = rest.split_first_chunk::<4>() else { return false };
-            let length = u32::from_ne_bytes(*length) as usize;
+            let Some((&length, mut behind)) = rest.split_first() else { return false };
+            let mut length = usize::from(length);
+            if length == usize::from(LONG) {
+                let Some((whole, further)) = behind.split_first_chunk::<4>() else { return false };
+                (length, behind) = (u32::from_ne_bytes(*whole) as usize, further);
+            }
             if behind.get(..length) != Some(value) {
                 return false;
             }
@@ -193,8 +216,9 @@ impl RouteIndex {
         for shape in &self.shapes {
             let mut values: [&[u8]; MAX_PARTS] = [&[]; MAX_PARTS];
             let Some(hash) = self.hash(shape, fields, facts, &mut values) else { continue };
-            let Some(key) = shape.by_hash.get(&hash) else { continue };
-            if !self.same(key.values, values[..shape.parts.len()].iter().copied()) {
+            let same = |key: &Key| self.same(key.values, values[..shape.parts.len()].iter().copied());
+            let key = &shape.keys[shape.place(hash, same)];
+            if key.first == NO_KEY.first {
                 continue;
             }
             let more = if key.more == 0 { &[][..] } else { &self.more[key.more as usize - 1] };
@@ -215,7 +239,7 @@ impl RouteIndex {
         fields: &[Field],
         facts: &'f F,
         values: &mut [&'f [u8]; MAX_PARTS],
-    ) -> Option<u64> {
+    ) -> Option<u32> {
         let mut hasher = self.hasher.build_hasher();
         for ((slot, length), place) in shape.parts.iter().zip(values) {
             let value = facts.value(usize::from(*slot), &fields[usize::from(*slot)])?.as_bytes();
@@ -225,7 +249,7 @@ impl RouteIndex {
             };
             put(&mut hasher, place);
         }
-        Some(hasher.finish())
+        Some((hasher.finish() >> 32) as u32)
     }
 }
 

@@ -360,7 +360,7 @@ impl Model {
             }
         }
         named.retain(|tag| crate::tag::parse(tag.as_bytes()).is_some());
-        named.sort();
+        named.sort_unstable();
         named.dedup();
         named
     }
@@ -380,7 +380,7 @@ impl Model {
                 _ => {}
             }
         }
-        named.sort();
+        named.sort_unstable();
         named.dedup();
         named
     }

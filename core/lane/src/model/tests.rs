@@ -188,6 +188,8 @@ fn many_routes_are_looked_up_and_the_first_still_wins() {
         add(Condition::All(vec![exact("u", &n.to_string()), prefix("/a"), not_x()]), "0");
     }
     add(exact("u", "7"), "1");
+    let long: &'static str = "y".repeat(300).leak();
+    add(exact("u", long), "1");
     add(Condition::Any(vec![prefix("/long/way"), Condition::All(vec![exact("u", "500")])]), "1");
     add(Condition::ALWAYS, "0");
     let plan = plan(vec![stage(routes)], &list);
@@ -204,4 +206,6 @@ fn many_routes_are_looked_up_and_the_first_still_wins() {
     assert_eq!(to(vec![(header("u"), "500")]), Some(1));
     assert_eq!(to(vec![(Field::Path, "/long/way/home")]), Some(1));
     assert_eq!(to(vec![(Field::Path, "/long")]), Some(0));
+    assert_eq!(to(vec![(header("u"), long)]), Some(1));
+    assert_eq!(to(vec![(header("u"), &long[1..])]), Some(0));
 }
