@@ -234,6 +234,16 @@ void trilane_stripped(const struct trilane_engine *engine);
 void trilane_untagged(const struct trilane_engine *engine, struct trilane_str peer);
 
 /*
+ An outgoing call has no tag, and the binding found no reason why: `site` says where it was made. Counted and said
+ where requests with tags came in during the last two seconds. To be called once a second at most.
+
+ # Safety
+ `site` is valid for the call.
+ */
+void trilane_tag_lost(const struct trilane_engine *engine,
+                      struct trilane_str site);
+
+/*
  Writes the lower-case names of the headers that are passed through (`alicloud.service.header`), at most 32, and
  returns how many there are. They never change and live as long as the engine.
 

@@ -127,6 +127,22 @@ pub unsafe extern "C" fn trilane_untagged(engine: Option<&TrilaneEngine>, peer: 
     });
 }
 
+/// An outgoing call has no tag, and the binding found no reason why: `site` says where it was made. Counted and said
+/// where requests with tags came in during the last two seconds. To be called once a second at most.
+///
+/// # Safety
+/// `site` is valid for the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_tag_lost(engine: Option<&TrilaneEngine>, site: TrilaneStr) {
+    boundary((), || {
+        // SAFETY: the caller's promise about `site`.
+        let site = unsafe { site.bytes() }.unwrap_or_default();
+        if let Some(e) = engine {
+            e.engine.tag_lost(&String::from_utf8_lossy(site));
+        }
+    });
+}
+
 /// Writes the lower-case names of the headers that are passed through (`alicloud.service.header`), at most 32, and
 /// returns how many there are. They never change and live as long as the engine.
 ///

@@ -176,6 +176,9 @@ func tagged(e *native.Engine, kind native.Kind, header map[string][]string, how 
 	if f.ID == scope.Baseline || f.Flags&(native.InOff|native.InStale) != 0 {
 		return nil
 	}
+	if !anyTag.Load() {
+		anyTag.Store(true)
+	}
 	if f.ID == scope.Unknown {
 		tag := v.Span(f)
 		if !native.ValidTag(tag) {

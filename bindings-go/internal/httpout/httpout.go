@@ -71,6 +71,9 @@ func prepare(e *native.Engine, r *http.Request) (call, error) {
 	if err := c.route(); err != nil {
 		return c, err
 	}
+	if s == nil && c.steer == nil && flow.Suspect(r.Context()) && (c.choice.Named || flow.Known(e, c.authority)) {
+		flow.TellLost(e)
+	}
 	if c.choice.Address != "" {
 		c.redirect()
 	}

@@ -94,6 +94,10 @@ static inline void tl_untagged(const trilane_engine *e, const char *p, size_t n)
 	trilane_untagged(e, tl_str(p, n));
 }
 
+static inline void tl_tag_lost(const trilane_engine *e, const char *p, size_t n) {
+	trilane_tag_lost(e, tl_str(p, n));
+}
+
 static inline uint32_t tl_tag_find(const trilane_engine *e, const char *p, size_t n) {
 	return trilane_tag_find(e, tl_str(p, n));
 }
@@ -267,6 +271,12 @@ func (e *Engine) Stripped() { C.trilane_stripped(e.c) }
 func (e *Engine) Untagged(peer string) {
 	p, n := chars(peer)
 	C.tl_untagged(e.c, p, n)
+}
+
+// TagLost tells where a call without a tag left, and nobody knows why it has none.
+func (e *Engine) TagLost(site string) {
+	p, n := chars(site)
+	C.tl_tag_lost(e.c, p, n)
 }
 
 // PassNames lists the headers that are passed through.

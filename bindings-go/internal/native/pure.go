@@ -101,6 +101,9 @@ func (e *Engine) Stripped() {}
 // Untagged notes nothing here.
 func (e *Engine) Untagged(string) {}
 
+// TagLost is not told: nothing is counted here.
+func (e *Engine) TagLost(string) {}
+
 // PassNames lists nothing: without the engine only the tag is carried.
 func (e *Engine) PassNames() []string { return nil }
 

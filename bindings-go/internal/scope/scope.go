@@ -98,6 +98,15 @@ func Of(ctx context.Context) *Scope {
 	return s
 }
 
+// Entered tells whether a request's beginning put anything, be it the baseline, into this context.
+func Entered(ctx context.Context) bool {
+	if ctx == nil {
+		return false
+	}
+	_, entered := ctx.Value(key{}).(*Scope)
+	return entered
+}
+
 // With puts the scope into a context; nil stands for the baseline and hides what was there.
 func With(ctx context.Context, s *Scope) context.Context {
 	return context.WithValue(ctx, key{}, s)
