@@ -74,7 +74,8 @@ java-tests: build
 		$(CARGO) test --quiet -p trilane-agent --features jvm --test thin \
 		&& TRILANE_TEST_JDKS=$$(python3 tests/tools/jdks.py 11 21) \
 			$(CARGO) test --quiet -p trilane-classedit --test stress -- edited_classes)
-	$(call suite,java: Spring Boot and HTTP clients,python3 bindings-java/it/spring/run.py --boot 35 --jdk 17 --clients new --nacos none)
+	$(call suite,java: Spring Boot and HTTP clients,python3 bindings-java/it/spring/run.py --boot 35 --jdk 17 --clients new --nacos none \
+		--mixed 2000)
 	$(call suite,java: Dubbo,python3 bindings-java/it/dubbo/run.py --bed 33-tri)
 
 # gRPC's interop server and client on our transport, with gRPC's own flags.
@@ -125,7 +126,7 @@ test-all: test interop
 	$(call suite,interop: grpc-java as well,python3 tests/interop/run.py --java)
 	$(call suite,triple: Java and dubbo-java,python3 bindings-java/client/dubbo/run.py target/debug)
 	$(call suite,java agent$(comma) JDK 11 to 25,jdks=$$(python3 tests/tools/jdks.py 11 17 21 25); export TRILANE_TEST_JDKS=$$jdks; \
-		$(CARGO) test --quiet -p trilane-agent --features jvm 2>&1 | $(skips) \
+		$(CARGO) test --quiet -p trilane-agent --features jvm -- --include-ignored 2>&1 | $(skips) \
 		&& $(CARGO) test --quiet -p trilane-classedit --test stress 2>&1 | $(skips))
 	$(call suite,java: Spring$(comma) all versions,python3 bindings-java/it/spring/run.py)
 	$(call suite,java: Dubbo$(comma) all versions,python3 bindings-java/it/dubbo/run.py)

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use support::{
-    Connection, Jdk, Program, agentpath, class_path, dump_agent, java, jdks, jdks_with_server, library, skip,
+    Connection, Jdk, Program, agentpath, class_path, compiler_tool, dump_agent, fresh_dir, java, jdks,
+    jdks_with_server, library, skip,
 };
 
 fn chain(jdk: &Jdk, options: &[&str]) -> (Program, Program) {
@@ -129,7 +130,36 @@ fn opentelemetry() -> Option<PathBuf> {
     })
 }
 
+/// A method that leaves no room for a call, in a class of a hooked library's name.
 #[test]
+fn a_class_that_cannot_be_edited_stays_as_it_is_and_is_told_once() {
+    let folder = fresh_dir("full");
+    let source = folder.join("SimpleAsyncTaskExecutor.java");
+    // 14 bytes of code each; with what follows the method has 65,532 of the 65,535 that a method may have.
+    let filled = "x = x * 31 + 7;\n".repeat(4680);
+    let text = format!(
+        "package org.springframework.core.task;\npublic class SimpleAsyncTaskExecutor {{\nint x;\n\
+         void doExecute(Runnable task) {{\n{filled} task.hashCode(); task.run(); }}\n\
+         public static void main(String[] args) {{\n\
+         new SimpleAsyncTaskExecutor().doExecute(() -> System.out.println(\"full\"));\n}}\n}}\n"
+    );
+    std::fs::write(&source, text).expect("writable");
+    let mut javac = Command::new(compiler_tool("javac"));
+    javac.args(["--release", "11", "-d"]).arg(&folder).arg(&source);
+    let output = javac.output().expect("javac starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for jdk in jdks() {
+        let mut command = Command::new(jdk.java());
+        command.arg(agentpath("")).arg("-cp").arg(&folder).arg("org.springframework.core.task.SimpleAsyncTaskExecutor");
+        let output = command.env_remove("JAVA_TOOL_OPTIONS").output().expect("java starts");
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(stdout, "full\n", "{jdk:?}\n{stderr}");
+        assert_eq!(stderr.matches("cannot be edited and stays as it is").count(), 1, "{jdk:?}\n{stderr}");
+    }
+}
+
+#[test]
+#[ignore = "slow, in make test-all"]
 fn the_opentelemetry_agent_may_come_first_or_last() {
     let Some(jar) = opentelemetry() else {
         skip("no opentelemetry-javaagent jar in TRILANE_OTEL_JAR or .cache/bench");

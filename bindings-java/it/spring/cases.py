@@ -188,8 +188,15 @@ def entry_share(world):
         raise AssertionError(f"{first.count('gray')} of 1000 users were coloured, 10 % was asked for")
 
 
-def no_crossed_answers(world, total=10_000, connections=20):
+class Mixed:
+    """How many requests are mixed where nobody says otherwise."""
+
+    total = 10_000
+
+
+def no_crossed_answers(world, total=0, connections=20):
     """Each request gets the answer to its own number, from its own lane, with its own tag."""
+    total = total or Mixed.total
     work, wrong = queue.Queue(), []
     paths = ["/rt/next", "/feign", "/async", "/callable", "/deferred", "/start", "/future"]
     kinds = [({}, "base", None), ({"x_mse_tag": "gray"}, "gray", "gray"), ({"x_mse_tag": "dev-7"}, "base", "dev-7")]

@@ -128,9 +128,11 @@ def main():
     parser.add_argument("--clients", default="old,mid,new", help="ages of the HTTP clients, or `none`")
     parser.add_argument("--nacos", help="as --boot: versions to run against a Nacos server, or `none`")
     parser.add_argument("--bad-days", action="store_true", help="instead: odd machines, other agents")
+    parser.add_argument("--mixed", type=int, default=10_000, help="requests on 20 connections, none crossed")
     parser.add_argument("--option", default="", help="more agent options, as `,trilane.hook.tomcat=off`")
     options = parser.parse_args()
     bed.Jvm.more_options = options.option
+    cases.Mixed.total = options.mixed
     library = os.path.abspath(options.library)
     if not os.path.exists(library):
         sys.exit(f"no library at {library}: build it first (make build), or name it with --library")
