@@ -86,7 +86,8 @@ interop:
 
 # The same cases against grpc-go, both ways, and h2spec; debug programs are enough.
 interop-tests:
-	$(call suite,triple: C ABI,$(CARGO) test --quiet -p trilane-ffi --features net)
+	$(call suite,triple: lanes and C ABI,$(CARGO) test --quiet -p trilane-engine -p trilane-ffi --features trilane-ffi/net \
+		--test transport --test net)
 	$(call suite,triple: Go,$(CARGO) build --quiet -p trilane-interop && $(CARGO) build --quiet -p trilane-ffi --features net \
 		&& bindings-go/triple/test.sh target/debug)
 	$(call suite,interop,$(CARGO) build --quiet -p trilane-interop && python3 tests/interop/run.py --bin target/debug)

@@ -127,6 +127,12 @@ typedef struct trilane_request {
    `TRILANE_CALL_…`.
    */
   uint32_t flags;
+  /*
+   The tag of the request that makes this call; absent: the baseline. Its carriers are written if they may go to
+   the channel's target, and steer the call among the instances that the rules give the target. Carriers that are in
+   the metadata stay, and steer.
+   */
+  trilane_str lane;
 } trilane_request;
 
 /*
@@ -268,7 +274,8 @@ size_t trilane_net_poll(const struct trilane_net *net,
 
 /*
  A channel to `host:port`; several with commas. `roots` names a PEM file: then it speaks TLS and trusts those;
- absent: plaintext. Connects when the first call comes.
+ absent: plaintext. Connects when the first call comes. Where the process's engine has rules that name a single
+ target as an authority, its calls go to the instances that they give it, by the lane of each call.
 
  # Safety
  The texts' pointers are NULL or valid; `channel_out` and `error_out` are NULL or may be written.
@@ -361,8 +368,9 @@ trilane_status trilane_server_new(const struct trilane_net *net, struct trilane_
 /*
  Hosts a method, before `trilane_server_listen`. Each call begins with a SERVED record of `trilane_net_poll`, in
  which the status code is the method's number, the status message the caller's address, the status details eight
- bytes (little-endian nanoseconds until the caller gives up; 0: never), headers the metadata, and data the message of
- a unary method. Its tag is the call's id: for `trilane_served_…` on the same net.
+ bytes (little-endian nanoseconds until the caller gives up; 0: never) and behind them the call's tag (none: the
+ baseline, or no engine was started), headers the metadata, and data the message of a unary method. Its tag is the
+ call's id: for `trilane_served_…` on the same net.
 
  # Safety
  `method` and its texts are NULL or valid; `error_out` is NULL or may be written.

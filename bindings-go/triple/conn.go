@@ -5,9 +5,13 @@ package triple
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
+	trilane "github.com/trilane/trilane/bindings-go"
+	"github.com/trilane/trilane/bindings-go/internal/flow"
 	"github.com/trilane/trilane/bindings-go/internal/native"
+	"github.com/trilane/trilane/bindings-go/internal/scope"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -17,15 +21,20 @@ import (
 
 // Conn is a grpc.ClientConnInterface: give it to the constructor of a generated stub.
 type Conn struct {
-	hub     *hub
-	channel *native.Channel
+	hub       *hub
+	channel   *native.Channel
+	authority string // what the rules may name
 }
 
 var _ grpc.ClientConnInterface = (*Conn)(nil)
 
 // Dial makes a connection to targets, "host:port" or several with commas. Nothing is connected before the first call.
 // caFile names the PEM file of the certificates that are trusted; empty means plaintext.
+//
+// A call carries the lane of its context. Where the rules name a single target as an authority, calls go to the
+// instances that the rules give it, each to its lane.
 func Dial(targets, caFile string) (*Conn, error) {
+	trilane.Start()
 	h, err := shared()
 	if err != nil {
 		return nil, err
@@ -34,7 +43,7 @@ func Dial(targets, caFile string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{h, channel}, nil
+	return &Conn{h, channel, strings.TrimSpace(targets)}, nil
 }
 
 // Close lets running calls end and closes the connections. No call may be started afterwards.
@@ -74,17 +83,48 @@ func readOptions(opts []grpc.CallOption) (o options, err error) {
 }
 
 // outgoing is what a context says: metadata and the time that is left, in nanoseconds.
-func outgoing(ctx context.Context) (md []byte, timeout uint64, err error) {
+func (c *Conn) outgoing(ctx context.Context) (md []byte, timeout uint64, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, status.FromContextError(err).Err()
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = uint64(max(time.Until(deadline), 1))
 	}
-	if out, ok := metadata.FromOutgoingContext(ctx); ok {
-		md = flatten(out)
+	out, _ := metadata.FromOutgoingContext(ctx)
+	return flatten(c.mark(ctx, out)), timeout, nil
+}
+
+// mark writes the carriers of the context's lane. What the application itself put into the metadata stays, and steers
+// the call: the native side decides by the carrier that is there.
+func (c *Conn) mark(ctx context.Context, md metadata.MD) metadata.MD {
+	e := native.Default()
+	if !flow.Triple.On(e) {
+		return md
 	}
-	return md, timeout, nil
+	s := scope.Of(ctx)
+	carries, pass := s.Name() != "" && len(md.Get(flow.Carrier)) == 0, s.Passes()
+	if !carries && len(pass) == 0 || !flow.Known(e, c.authority) {
+		return md
+	}
+	if md == nil {
+		md = metadata.MD{}
+	}
+	if carries {
+		for _, name := range flow.Writes(e, native.HTTP) {
+			if len(md.Get(name)) == 0 {
+				md.Set(name, s.Tag)
+			}
+		}
+		if old := md.Get("baggage"); len(old) > 0 {
+			md.Set("baggage", flow.Baggage(e, old, s.Tag))
+		}
+	}
+	for _, p := range pass {
+		if len(md.Get(p.Lower)) == 0 {
+			md.Set(p.Lower, p.Value)
+		}
+	}
+	return md
 }
 
 func marshal(v any) ([]byte, error) {
@@ -120,7 +160,7 @@ func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 	if err != nil {
 		return err
 	}
-	md, timeout, err := outgoing(ctx)
+	md, timeout, err := c.outgoing(ctx)
 	if err != nil {
 		return err
 	}

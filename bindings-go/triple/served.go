@@ -96,7 +96,7 @@ func (s *served) run(r *record) {
 	for _, name := range [...]string{"te", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"} {
 		delete(md, name)
 	}
-	in, _ := flow.In(flow.GRPC, native.HTTP, md, flow.Lower, func() string { return r.message })
+	in, _ := flow.In(flow.Triple, native.HTTP, md, flow.Lower, func() string { return r.message })
 	s.ctx = metadata.NewIncomingContext(scope.Enter(s.ctx, in), md)
 	defer scope.Leave(in)
 	s.ctx = grpc.NewContextWithServerTransportStream(s.ctx, transportStream{s})

@@ -36,7 +36,7 @@ func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method stri
 	if err != nil {
 		return nil, err
 	}
-	md, timeout, err := outgoing(ctx)
+	md, timeout, err := c.outgoing(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -62,6 +62,7 @@ impl Net {
             metadata: ABSENT,
             timeout_ns: 0,
             flags: 0,
+            lane: ABSENT,
         }
     }
 
@@ -276,7 +277,7 @@ fn a_server_answers_unary_calls_in_records() {
     let (_, id, number, parts) = next(&net, &mut kept, TRILANE_RECORD_SERVED);
     assert_eq!((number, &parts[4][..]), (10, &b"hello"[..]));
     assert!(parts[0].starts_with(b"127.0.0.1:"), "the caller's address");
-    let left = u64::from_le_bytes(parts[1][..].try_into().unwrap());
+    let left = u64::from_le_bytes(parts[1][..8].try_into().unwrap());
     assert!(left > 0 && left <= 60_000_000_000, "{left}");
     // SAFETY: everything lives for the calls.
     let end = |a| unsafe { trilane_served_end(net.0.as_ref(), id, Some(&a)) };

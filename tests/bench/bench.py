@@ -17,7 +17,7 @@ from importlib import import_module
 
 from suites import figures, machine
 
-SUITES = ["hello", "route", "rules", "crossing", "dubbo-router", "dubbo-rules", "dubbo-call", "java-client",
+SUITES = ["hello", "route", "rules", "crossing", "dubbo-router", "dubbo-rules", "dubbo-call", "triple", "java-client",
           "shop-start", "shop-request", "footprint"]
 INSIDE = "--inside"
 

@@ -18,6 +18,7 @@ var (
 	NetHTTP = &Library{name: "net-http"}
 	GRPC    = &Library{name: "grpc"}
 	Dubbo   = &Library{name: "dubbo"}
+	Triple  = &Library{name: "triple"}
 )
 
 // look is how old an answer may be: a switch acts within it.

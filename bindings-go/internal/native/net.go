@@ -14,6 +14,7 @@ static inline trilane_str tl_net_str(const void *p, size_t n) {
 // The caller's pieces are passed as plain pointers: no Go pointer is inside memory that Go hands over.
 static inline void tl_net_request(trilane_request *r, uint64_t tag, const void *path, size_t path_len,
                                   const void *metadata, size_t metadata_len, uint64_t timeout_ns, uint32_t flags) {
+	*r = (trilane_request){0};
 	r->struct_size = sizeof *r;
 	r->tag = tag;
 	r->path = tl_net_str(path, path_len);

@@ -347,7 +347,7 @@ impl Engine {
     }
 
     /// A number for what is decided by chance; no two calls get the same one.
-    fn chance(&self) -> u64 {
+    pub(crate) fn chance(&self) -> u64 {
         let mut n = self.chances.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

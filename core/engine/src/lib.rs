@@ -43,6 +43,8 @@ pub mod settings;
 mod shadow;
 mod state;
 mod status;
+#[cfg(feature = "net")]
+pub mod transport;
 
 mod trace;
 

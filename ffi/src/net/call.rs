@@ -12,6 +12,7 @@ use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
+use trilane_engine::{Engine, transport};
 use trilane_net::client::Cancel;
 use trilane_net::{ClientCall, Outcome, Request, Status};
 
@@ -38,6 +39,10 @@ pub struct TrilaneRequest {
     pub timeout_ns: u64,
     /// `TRILANE_CALL_…`.
     pub flags: u32,
+    /// The tag of the request that makes this call; absent: the baseline. Its carriers are written if they may go to
+    /// the channel's target, and steer the call among the instances that the rules give the target. Carriers that are in
+    /// the metadata stay, and steer.
+    pub lane: TrilaneStr,
 }
 
 /// A call under way. Freed by `trilane_call_free`.
@@ -53,7 +58,7 @@ enum Under {
 impl TrilaneRequest {
     /// # Safety
     /// The texts' pointers are NULL or valid.
-    unsafe fn read(&self) -> Result<Request, String> {
+    unsafe fn read(&self, authority: &str) -> Result<Request, String> {
         // SAFETY: the caller's promise.
         let (path, mut rest) = unsafe { (self.path.text(), self.metadata.bytes().unwrap_or_default()) };
         let path = path.filter(|p| p.starts_with('/')).ok_or("the path is not /service/method in UTF-8")?;
@@ -69,6 +74,13 @@ impl TrilaneRequest {
             let (name, value) = pair(&mut rest).ok_or("the metadata is cut: lengths, name and value are expected")?;
             let name = str::from_utf8(name).map_err(|_| "a metadata name is not UTF-8")?;
             request = request.header(name, value)?;
+        }
+        // SAFETY: the caller's promise.
+        let lane = unsafe { self.lane.bytes().unwrap_or_default() };
+        if !lane.is_empty()
+            && let Some(engine) = Engine::default()
+        {
+            transport::carry(&engine, authority, lane, request.headers_mut());
         }
         Ok(request)
     }
@@ -98,14 +110,14 @@ type Refused = (TrilaneStatus, String);
 
 /// # Safety
 /// As for [`TrilaneRequest::read`].
-unsafe fn asked(request: Option<&TrilaneRequest>) -> Result<(Request, u64), Refused> {
+unsafe fn asked(channel: &TrilaneChannel, request: Option<&TrilaneRequest>) -> Result<(Request, u64), Refused> {
     let request = request.ok_or((TrilaneStatus::NullArgument, "request is NULL".to_string()))?;
     if request.struct_size < size_of::<TrilaneRequest>() {
         let why = format!("struct_size is {}, {} is expected", request.struct_size, size_of::<TrilaneRequest>());
         return Err((TrilaneStatus::BadStruct, why));
     }
     // SAFETY: the caller's promise.
-    let read = unsafe { request.read() };
+    let read = unsafe { request.read(&channel.authority) };
     read.map(|r| (r, request.tag)).map_err(|why| (TrilaneStatus::Internal, why))
 }
 
@@ -124,7 +136,7 @@ pub unsafe extern "C" fn trilane_call_unary(
     boundary(TrilaneStatus::Internal, || {
         let (Some(channel), Some(out)) = (channel, call_out) else { return TrilaneStatus::NullArgument };
         // SAFETY: the caller's promise.
-        let (asked, message) = unsafe { (asked(request), message.bytes().unwrap_or_default()) };
+        let (asked, message) = unsafe { (asked(channel, request), message.bytes().unwrap_or_default()) };
         let (request, tag) = match asked {
             Ok(asked) => asked,
             Err((status, why)) => return refuse(error_out, status, why),
@@ -244,7 +256,7 @@ pub unsafe extern "C" fn trilane_call_stream(
             return refuse(error_out, TrilaneStatus::Internal, "an echo channel has unary calls only".into());
         };
         // SAFETY: the caller's promise.
-        let (request, tag) = match unsafe { asked(request) } {
+        let (request, tag) = match unsafe { asked(channel, request) } {
             Ok(asked) => asked,
             Err((status, why)) => return refuse(error_out, status, why),
         };

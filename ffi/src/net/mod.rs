@@ -22,6 +22,7 @@ use crate::error::{TrilaneError, TrilaneStatus, refuse};
 use crate::text::TrilaneStr;
 use std::sync::Arc;
 use std::time::Duration;
+use trilane_engine::{Engine, transport};
 use trilane_net::{Channel, ClientTls, Io};
 
 /// A queue of records and the I/O threads that fill it. Freed by `trilane_net_free`.
@@ -35,6 +36,8 @@ pub struct TrilaneNet {
 pub struct TrilaneChannel {
     kind: Kind,
     queue: Arc<Queue>,
+    /// What it was opened for: the rules may name it.
+    authority: String,
 }
 
 pub(crate) enum Kind {
@@ -114,7 +117,8 @@ pub unsafe extern "C" fn trilane_net_poll(
 }
 
 /// A channel to `host:port`; several with commas. `roots` names a PEM file: then it speaks TLS and trusts those;
-/// absent: plaintext. Connects when the first call comes.
+/// absent: plaintext. Connects when the first call comes. Where the process's engine has rules that name a single
+/// target as an authority, its calls go to the instances that they give it, by the lane of each call.
 ///
 /// # Safety
 /// The texts' pointers are NULL or valid; `channel_out` and `error_out` are NULL or may be written.
@@ -132,13 +136,20 @@ pub unsafe extern "C" fn trilane_channel_open(
         let (targets, roots) = unsafe { (targets.text(), roots.text()) };
         let (Some(targets), Some(roots)) = (targets, roots) else { return TrilaneStatus::NotUtf8 };
         let mut builder = Channel::to_all(targets.split(',').map(str::trim).filter(|t| !t.is_empty()));
+        if !targets.contains(',') {
+            builder = transport::routed(Engine::default, targets.trim(), builder);
+        }
         if !roots.is_empty() {
             builder = builder.tls(ClientTls { roots: Some(roots.into()), ..ClientTls::default() });
         }
         match builder.open(&net.io) {
             Ok(channel) => {
                 let queue = net.queue.clone();
-                *out = Box::into_raw(Box::new(TrilaneChannel { kind: Kind::Net(channel), queue }));
+                *out = Box::into_raw(Box::new(TrilaneChannel {
+                    kind: Kind::Net(channel),
+                    queue,
+                    authority: targets.trim().to_string(),
+                }));
                 TrilaneStatus::Ok
             }
             Err(e) => refuse(error_out, TrilaneStatus::Internal, e.to_string()),
@@ -157,7 +168,11 @@ pub unsafe extern "C" fn trilane_channel_echo(
 ) -> TrilaneStatus {
     boundary(TrilaneStatus::Internal, || {
         let (Some(net), Some(out)) = (net, channel_out) else { return TrilaneStatus::NullArgument };
-        *out = Box::into_raw(Box::new(TrilaneChannel { kind: Kind::Echo, queue: net.queue.clone() }));
+        *out = Box::into_raw(Box::new(TrilaneChannel {
+            kind: Kind::Echo,
+            queue: net.queue.clone(),
+            authority: String::new(),
+        }));
         TrilaneStatus::Ok
     })
 }

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
+use trilane_engine::Engine;
+use trilane_engine::transport::Inbound;
 use trilane_net::{Code, ServerStream, Status};
 
 /// Queued messages of one call, bytes; above it a message is not taken.
@@ -27,13 +29,14 @@ pub(crate) type Pairs = Vec<(String, Vec<u8>)>;
 /// The calls that are under way, by their number. A number is never used again.
 pub(crate) struct Desk {
     queue: Arc<Queue>,
+    inbound: Inbound,
     next: AtomicU64,
     calls: [Mutex<HashMap<u64, Arc<Served>>>; SHARDS],
 }
 
 impl Desk {
     pub fn new(queue: Arc<Queue>) -> Desk {
-        Desk { queue, next: AtomicU64::new(1), calls: Default::default() }
+        Desk { queue, inbound: Inbound::default(), next: AtomicU64::new(1), calls: Default::default() }
     }
 
     fn shard(&self, id: u64) -> MutexGuard<'_, HashMap<u64, Arc<Served>>> {
@@ -161,11 +164,14 @@ fn begin(stream: &mut ServerStream, desk: Arc<Desk>, number: u32, message: &Byte
     let headers = call.head().to_headers();
     let peer = call.peer().address.to_string();
     let left = call.time_left().map_or(0, |t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX).max(1));
+    let engine = Engine::default();
+    let tag = engine.map(|e| open.desk.inbound.tag(&e, |name| call.head().get(name), &peer)).unwrap_or_default();
+    let details = [&left.to_le_bytes()[..], &tag].concat();
     open.desk.queue.push(&Record {
         kind: TRILANE_RECORD_SERVED,
         tag: id,
         number,
-        texts: [peer.as_bytes(), &left.to_le_bytes()],
+        texts: [peer.as_bytes(), &details],
         headers: Some(&headers),
         data: message,
         ..Record::default()

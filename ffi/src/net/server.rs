@@ -113,8 +113,9 @@ pub unsafe extern "C" fn trilane_server_new(
 
 /// Hosts a method, before `trilane_server_listen`. Each call begins with a SERVED record of `trilane_net_poll`, in
 /// which the status code is the method's number, the status message the caller's address, the status details eight
-/// bytes (little-endian nanoseconds until the caller gives up; 0: never), headers the metadata, and data the message of
-/// a unary method. Its tag is the call's id: for `trilane_served_…` on the same net.
+/// bytes (little-endian nanoseconds until the caller gives up; 0: never) and behind them the call's tag (none: the
+/// baseline, or no engine was started), headers the metadata, and data the message of a unary method. Its tag is the
+/// call's id: for `trilane_served_…` on the same net.
 ///
 /// # Safety
 /// `method` and its texts are NULL or valid; `error_out` is NULL or may be written.
@@ -225,18 +226,20 @@ pub extern "C" fn trilane_server_free(server: Option<Box<TrilaneServer>>) {
 }
 
 fn on_served(net: Option<&TrilaneNet>, id: u64, act: impl FnOnce(&Served) -> Option<TrilaneStatus>) -> TrilaneStatus {
-    boundary(TrilaneStatus::Internal, || match net {
+    match net {
         None => TrilaneStatus::NullArgument,
         Some(net) => net.desk.find(id).and_then(|served| act(&served)).unwrap_or(TrilaneStatus::Gone),
-    })
+    }
 }
 
 /// Asks for one message of a call: a SERVED_MESSAGE record comes, or SERVED_LAST when the caller has sent its last one.
 #[unsafe(no_mangle)]
 pub extern "C" fn trilane_served_receive(net: Option<&TrilaneNet>, id: u64) -> TrilaneStatus {
-    on_served(net, id, |served| {
-        served.change(|w| w.receive())?;
-        Some(TrilaneStatus::Ok)
+    boundary(TrilaneStatus::Internal, || {
+        on_served(net, id, |served| {
+            served.change(|w| w.receive())?;
+            Some(TrilaneStatus::Ok)
+        })
     })
 }
 
@@ -247,11 +250,13 @@ pub extern "C" fn trilane_served_receive(net: Option<&TrilaneNet>, id: u64) -> T
 /// `message` is NULL or valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn trilane_served_send(net: Option<&TrilaneNet>, id: u64, message: TrilaneStr) -> TrilaneStatus {
-    on_served(net, id, |served| {
-        // SAFETY: the caller's promise.
-        let message = unsafe { message.bytes().unwrap_or_default() };
-        let taken = served.change(|w| w.send(message))?;
-        Some(if taken { TrilaneStatus::Ok } else { TrilaneStatus::Full })
+    boundary(TrilaneStatus::Internal, || {
+        on_served(net, id, |served| {
+            // SAFETY: the caller's promise.
+            let message = unsafe { message.bytes().unwrap_or_default() };
+            let taken = served.change(|w| w.send(message))?;
+            Some(if taken { TrilaneStatus::Ok } else { TrilaneStatus::Full })
+        })
     })
 }
 
@@ -265,11 +270,13 @@ pub unsafe extern "C" fn trilane_served_headers(
     id: u64,
     metadata: TrilaneStr,
 ) -> TrilaneStatus {
-    on_served(net, id, |served| {
-        // SAFETY: the caller's promise.
-        let Some(headers) = pairs(unsafe { metadata.bytes() }) else { return Some(TrilaneStatus::Internal) };
-        served.change(|w| w.headers(headers, true))?;
-        Some(TrilaneStatus::Ok)
+    boundary(TrilaneStatus::Internal, || {
+        on_served(net, id, |served| {
+            // SAFETY: the caller's promise.
+            let Some(headers) = pairs(unsafe { metadata.bytes() }) else { return Some(TrilaneStatus::Internal) };
+            served.change(|w| w.headers(headers, true))?;
+            Some(TrilaneStatus::Ok)
+        })
     })
 }
 
@@ -283,32 +290,34 @@ pub unsafe extern "C" fn trilane_served_end(
     id: u64,
     answer: Option<&TrilaneAnswer>,
 ) -> TrilaneStatus {
-    let Some(answer) = answer else { return TrilaneStatus::NullArgument };
-    if answer.struct_size != size_of::<TrilaneAnswer>() {
-        return TrilaneStatus::BadStruct;
-    }
-    on_served(net, id, |served| {
-        // SAFETY: the caller's promise.
-        let (message, details) = unsafe { (answer.message.bytes(), answer.details.bytes()) };
-        let mut status = match answer.code {
-            0 => Status::ok(),
-            n => Status::new(Code::from_number(n).unwrap_or(Code::Unknown), text(message)),
-        };
-        if let Some(details) = details.filter(|d| !d.is_empty()) {
-            status = status.with_details(Bytes::copy_from_slice(details));
+    boundary(TrilaneStatus::Internal, || {
+        let Some(answer) = answer else { return TrilaneStatus::NullArgument };
+        if answer.struct_size != size_of::<TrilaneAnswer>() {
+            return TrilaneStatus::BadStruct;
         }
-        // SAFETY: the caller's promise.
-        let (headers, trailers) = unsafe { (pairs(answer.headers.bytes()), pairs(answer.trailers.bytes())) };
-        let (Some(headers), Some(trailers)) = (headers, trailers) else { return Some(TrilaneStatus::Internal) };
-        served.change(|w| {
-            w.headers(headers, false);
-            if answer.has_data != 0 {
-                // SAFETY: the caller's promise.
-                w.queue(unsafe { answer.data.bytes().unwrap_or_default() });
+        on_served(net, id, |served| {
+            // SAFETY: the caller's promise.
+            let (message, details) = unsafe { (answer.message.bytes(), answer.details.bytes()) };
+            let mut status = match answer.code {
+                0 => Status::ok(),
+                n => Status::new(Code::from_number(n).unwrap_or(Code::Unknown), text(message)),
+            };
+            if let Some(details) = details.filter(|d| !d.is_empty()) {
+                status = status.with_details(Bytes::copy_from_slice(details));
             }
-            w.end(status, trailers);
-        })?;
-        Some(TrilaneStatus::Ok)
+            // SAFETY: the caller's promise.
+            let (headers, trailers) = unsafe { (pairs(answer.headers.bytes()), pairs(answer.trailers.bytes())) };
+            let (Some(headers), Some(trailers)) = (headers, trailers) else { return Some(TrilaneStatus::Internal) };
+            served.change(|w| {
+                w.headers(headers, false);
+                if answer.has_data != 0 {
+                    // SAFETY: the caller's promise.
+                    w.queue(unsafe { answer.data.bytes().unwrap_or_default() });
+                }
+                w.end(status, trailers);
+            })?;
+            Some(TrilaneStatus::Ok)
+        })
     })
 }
 

@@ -1,7 +1,7 @@
 //! A channel: the targets of one service, their connections, the calls on them. All of it lives on one I/O thread.
 
 use super::call::{self, ClientCall, Exchange};
-use super::pool::{Picker, Pool};
+use super::pool::{AddressPicker, Choice, Observer, Picker, Pool};
 use super::retry::{Budget, Retry};
 use super::unary::{Cancel, Done};
 use super::{Outcome, Request, unary};
@@ -35,7 +35,7 @@ pub struct ChannelBuilder {
     limits: Limits,
     retry: Retry,
     connections: usize,
-    picker: Option<Arc<Picker>>,
+    choice: Choice,
     interceptors: Vec<Box<Interceptor>>,
     tls: Option<ClientTls>,
 }
@@ -79,7 +79,20 @@ impl ChannelBuilder {
 
     /// Chooses a target for each call; without it, targets take turns.
     pub fn picker(mut self, picker: Arc<Picker>) -> Self {
-        self.picker = Some(picker);
+        self.choice.picker = Some(picker);
+        self
+    }
+
+    /// Chooses the address of each call, before a [`ChannelBuilder::picker`] and the targets' turns.
+    pub fn addresses(mut self, picker: Arc<AddressPicker>) -> Self {
+        self.choice.addresses = Some(picker);
+        self
+    }
+
+    /// Is told of every attempt to connect whether it worked. Addresses that could not be reached are then tried again
+    /// also while no call waits for them.
+    pub fn observer(mut self, observer: Arc<Observer>) -> Self {
+        self.choice.observer = Some(observer);
         self
     }
 
@@ -110,7 +123,7 @@ impl ChannelBuilder {
                 self.targets,
                 self.limits.clone(),
                 self.connections,
-                self.picker,
+                self.choice,
                 connector,
                 runtime.clone(),
             ),
@@ -176,7 +189,7 @@ impl Channel {
             limits: Limits { keepalive_time: Duration::from_secs(330), ..Limits::default() },
             retry: Retry::default(),
             connections: 4,
-            picker: None,
+            choice: Choice::default(),
             interceptors: Vec::new(),
             tls: None,
         }

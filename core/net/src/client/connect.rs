@@ -34,6 +34,7 @@ pub(crate) async fn run(pool: Arc<Shared>, target: Arc<str>) {
         };
         let why = match tried {
             Ok((requests, driving)) => {
+                pool.observe(&target, true);
                 let Some((id, active)) = pool.connected(&target, requests) else { return };
                 driving(active).await;
                 return pool.ended(&target, id);
@@ -41,6 +42,7 @@ pub(crate) async fn run(pool: Arc<Shared>, target: Arc<str>) {
             Err(why) => why,
         };
         failures += 1;
+        pool.observe(&target, false);
         if !pool.failed(&target, Status::new(Code::Unavailable, format!("{target}: {why}"))) {
             return;
         }

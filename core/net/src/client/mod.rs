@@ -10,7 +10,7 @@ mod unary;
 
 pub use call::ClientCall;
 pub use channel::{Channel, ChannelBuilder};
-pub use pool::{PickInput, Picker};
+pub use pool::{AddressPicker, Observer, PickInput, Picker};
 pub use retry::Retry;
 pub use unary::Cancel;
 
@@ -70,6 +70,11 @@ impl Request {
     /// The metadata, on the wire's form, to be changed in place by interceptors.
     pub fn headers_mut(&mut self) -> &mut Headers {
         &mut self.headers
+    }
+
+    /// The metadata, on the wire's form.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
     }
 
     /// `/service/method`.

@@ -25,6 +25,16 @@ pub struct PickInput<'a> {
 /// wait and must not call the channel.
 pub type Picker = dyn Fn(&PickInput<'_>) -> Result<usize, Status> + Send + Sync;
 
+/// Chooses the address, `host:port`, that a call goes to, whether it is among the targets or not; `None` leaves the
+/// call to the targets. A status ends the call. Runs where a [`Picker`] runs.
+pub type AddressPicker = dyn Fn(&PickInput<'_>) -> Result<Option<Arc<str>>, Status> + Send + Sync;
+
+/// Is told whether an address could be reached, at each attempt to connect. Runs on an I/O thread, must not wait.
+pub type Observer = dyn Fn(&str, bool) + Send + Sync;
+
+/// Addresses beside the targets that are kept; above it those without a connection are let go.
+const MOST_ADDRESSES: usize = 256;
+
 /// One connection; a call holds the `Arc` while it is under way.
 #[derive(Clone)]
 pub(crate) struct Lease {
@@ -59,10 +69,43 @@ struct Slots {
     closed: bool,
 }
 
+impl Slot {
+    fn new(target: &str) -> Slot {
+        Slot { target: target.into(), connections: Vec::new(), state: State::Idle }
+    }
+}
+
+impl Slots {
+    /// The place of an address; made if it is new.
+    fn at(&mut self, address: &str) -> usize {
+        if let Some(at) = self.slots.iter().position(|s| *s.target == *address) {
+            return at;
+        }
+        let targets = self.names.len();
+        if self.slots.len() >= targets + MOST_ADDRESSES {
+            let mut place = 0;
+            self.slots.retain(|slot| {
+                place += 1;
+                place <= targets || !slot.connections.is_empty() || matches!(slot.state, State::Connecting)
+            });
+        }
+        self.slots.push(Slot::new(address));
+        self.slots.len() - 1
+    }
+}
+
 pub(crate) struct Pool {
     shared: Arc<Shared>,
-    picker: Option<Arc<Picker>>,
+    choice: Choice,
     most: usize,
+}
+
+/// What chooses where calls go, and who hears of it.
+#[derive(Clone, Default)]
+pub(crate) struct Choice {
+    pub picker: Option<Arc<Picker>>,
+    pub addresses: Option<Arc<AddressPicker>>,
+    pub observer: Option<Arc<Observer>>,
 }
 
 /// What connecting tasks hold.
@@ -70,6 +113,7 @@ pub(crate) struct Shared {
     slots: Mutex<Slots>,
     pub limits: Limits,
     pub tls: Option<Connector>,
+    pub observer: Option<Arc<Observer>>,
     runtime: Handle,
 }
 
@@ -78,11 +122,13 @@ impl Pool {
         targets: Vec<String>,
         limits: Limits,
         most: usize,
-        picker: Option<Arc<Picker>>,
+        choice: Choice,
         tls: Option<Connector>,
         runtime: Handle,
     ) -> Self {
-        let pool = Self { shared: Arc::new(Shared { slots: Mutex::default(), limits, tls, runtime }), picker, most };
+        let observer = choice.observer.clone();
+        let shared = Arc::new(Shared { slots: Mutex::default(), limits, tls, observer, runtime });
+        let pool = Self { shared, choice, most };
         pool.set_targets(targets);
         pool
     }
@@ -93,8 +139,7 @@ impl Pool {
         let mut old = std::mem::take(slots);
         for target in &targets {
             let kept = old.iter().position(|s| *s.target == **target).map(|at| old.swap_remove(at));
-            let new = || Slot { target: target.as_str().into(), connections: Vec::new(), state: State::Idle };
-            slots.push(kept.unwrap_or_else(new));
+            slots.push(kept.unwrap_or_else(|| Slot::new(target)));
         }
         *names = targets;
         let waiting = std::mem::take(&mut guard.waiting);
@@ -112,13 +157,20 @@ impl Pool {
         wait: bool,
     ) -> Poll<Result<Lease, Status>> {
         let mut slots = self.shared.slots.lock();
-        let count = slots.slots.len();
+        let count = slots.names.len();
         if count == 0 && !wait {
             return Poll::Ready(Err(Status::new(Code::Unavailable, "the channel has no target")));
         }
-        let chosen = match &self.picker {
-            Some(picker) if count > 0 => match picker(&PickInput { path, headers, targets: &slots.names }) {
-                Ok(index) => index..index + 1,
+        let input = PickInput { path, headers, targets: &slots.names };
+        let address = self.choice.addresses.as_ref().map_or(Ok(None), |pick| pick(&input));
+        let chosen = match (address, &self.choice.picker) {
+            (Err(status), _) => return Poll::Ready(Err(status)),
+            (Ok(Some(address)), _) => {
+                let at = slots.at(&address);
+                at..at + 1
+            }
+            (_, Some(picker)) if count > 0 => match picker(&input) {
+                Ok(index) => index % count..index % count + 1,
                 Err(status) => return Poll::Ready(Err(status)),
             },
             _ => {
@@ -128,8 +180,10 @@ impl Pool {
             }
         };
         let mut why = None;
+        let one = chosen.len() == 1;
         for index in chosen {
-            let Some(slot) = slots.slots.get_mut(index % count.max(1)) else { continue };
+            let index = if one { index } else { index % count.max(1) };
+            let Some(slot) = slots.slots.get_mut(index) else { continue };
             match self.look(slot, cx) {
                 Ok(lease) => return Poll::Ready(Ok(lease)),
                 Err(None) => {
@@ -179,6 +233,12 @@ impl Pool {
 }
 
 impl Shared {
+    /// Tells who wants to know; before calls that wait for the address look again.
+    pub fn observe(&self, target: &str, reached: bool) {
+        let Some(observer) = &self.observer else { return };
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| observer(target, reached)));
+    }
+
     fn change(&self, target: &str, change: impl FnOnce(&mut Slot, u64)) -> bool {
         let mut guard = self.slots.lock();
         guard.ids += 1;
@@ -208,9 +268,9 @@ impl Shared {
         self.change(target, |slot, _| slot.state = State::Waiting(why))
     }
 
-    /// The wait after a failure is over: whether somebody still waits for this target.
+    /// The wait after a failure is over: whether somebody still waits for this target, or wants to hear when it is back.
     pub fn waited(&self, target: &str) -> bool {
-        let wanted = !self.slots.lock().waiting.is_empty();
+        let wanted = self.observer.is_some() || !self.slots.lock().waiting.is_empty();
         let state = if wanted { State::Connecting } else { State::Idle };
         self.change(target, |slot, _| slot.state = state) && wanted
     }

@@ -1,6 +1,7 @@
 //! One call as a handler sees it.
 
 use crate::http2::Head;
+use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ pub struct Call {
     pub(crate) trailers: Headers,
     pub(crate) compress: bool,
     pub(crate) was_compressed: bool,
+    scope: Bytes,
 }
 
 impl Call {
@@ -39,6 +41,7 @@ impl Call {
             trailers: Headers::new(),
             compress: false,
             was_compressed: false,
+            scope: Bytes::new(),
         }
     }
 
@@ -65,6 +68,16 @@ impl Call {
     /// When the caller stops waiting.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// What an interceptor left for the handler; empty if none did. This crate does not look at it.
+    pub fn scope(&self) -> &Bytes {
+        &self.scope
+    }
+
+    /// Leaves something for the handler.
+    pub fn set_scope(&mut self, scope: Bytes) {
+        self.scope = scope;
     }
 
     /// How long the caller still waits; `None` means for ever.
