@@ -340,7 +340,8 @@ impl Incoming {
     /// Ready at the end of the data, when the inbox has had all of it.
     fn poll(&mut self, exchange: &Exchange, body: &mut Body, cx: &mut Context<'_>) -> Poll<Result<(), Stopped>> {
         loop {
-            if !self.backlog.is_empty() && self.fill(exchange).map_err(Stopped::Status)? {
+            // Also without a backlog: the reader may hold messages that the inbox had no room for.
+            if self.fill(exchange).map_err(Stopped::Status)? && !self.backlog.is_empty() {
                 let backlog = self.backlog.split().freeze();
                 body.release(backlog.len());
                 self.reader.push(backlog);
