@@ -56,13 +56,14 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
 
 /// The stubs of frameworks are compiled along, so that `beside` can be, and then left out.
 fn compile(javac: &Path, files: &[PathBuf], classes: &Path) {
+    // No line numbers: they are a tenth of the classes, and nothing prints a stack trace of theirs.
     // The package is `java.trilane`, so that every class loader must ask the boot loader for it. javac refuses such
     // a package unless it is told that the sources belong to java.base; `-source 8` knows no modules and allows it.
     let mut command = Command::new(javac);
     command
         .env_remove("JAVA_TOOL_OPTIONS")
         .env_remove("JDK_JAVAC_OPTIONS")
-        .args(["-source", "8", "-target", "8", "-encoding", "UTF-8", "-g:source,lines", "-nowarn", "-proc:none"])
+        .args(["-source", "8", "-target", "8", "-encoding", "UTF-8", "-g:none", "-nowarn", "-proc:none"])
         .args(["-Xlint:-options", "-XDstringConcat=inline", "-implicit:none", "-d"])
         .arg(classes)
         .args(files);
