@@ -118,7 +118,7 @@ vectors: build
 	echo "vectors: rust=$$rust java=$${java:-skipped} go=$$go"; \
 	[ "$$rust" = "$$go" ] && [ "$${java:-$$rust}" = "$$rust" ] || { echo "the counts differ"; exit 1; }
 
-test: tools build lint rust-tests vectors rules-tests java-tests go-tests interop-tests demo-tests
+test: tools build lint rust-tests vectors rules-tests java-tests go-tests interop-tests demo-tests fuzz-tests
 
 # Versions x JDKs, every bed, a real Nacos, every class of the JDK and of the jars at hand through the class editor.
 test-all: test interop

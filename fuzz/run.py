@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,9 @@ def run(programs, name, seconds):
 def main(arguments):
     if not arguments or not arguments[0].isdigit() or set(arguments[1:]) - set(targets()):
         sys.exit(f"{__doc__}\ntargets: {' '.join(targets())}")
+    if not any(map(shutil.which, filter(None, [os.environ.get("CXX"), "c++", "g++", "clang++"]))):
+        print("skipped: libFuzzer needs a C++ compiler (apt-get install g++); what it found before runs without one")
+        return
     programs = build()
     names = arguments[1:] or targets()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
