@@ -132,6 +132,9 @@ static void an_edge(void) {
     trilane_untagged(e, str("192.0.2.1:5"));
     trilane_untagged(NULL, ABSENT);
     CHECK((trilane_inbound(e, 256, snapshot, values, count) & 0xffff) == trilane_tag_find(e, str("gray")));
+    trilane_tag_lost(e, str("walk.c: a thread of its own"));
+    trilane_tag_lost(NULL, ABSENT);
+    CHECK(counted(e, "tag_lost") == 1);
     trilane_stripped(e);
     trilane_stripped(NULL);
     CHECK(trilane_trace_names(e, names, 16) == 1 && names[0].len == 7 && memcmp(names[0].ptr, "x-trace", 7) == 0);

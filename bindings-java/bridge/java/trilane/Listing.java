@@ -20,7 +20,7 @@ import java.util.concurrent.ThreadLocalRandom;
  */
 final class Listing {
     private static final long STALE = 1L << 56;
-    private static final long OFF_OR_OBSERVE = 6L << 56;
+    static final long OFF_OR_OBSERVE = 6L << 56;
     private static final int FAIL = 3;
     /** How long a thread may still look at a list that was replaced. */
     private static final long GRACE_NANOS = 10_000_000_000L;

@@ -35,6 +35,7 @@ public final class BenchCrossing {
             throw new IllegalStateException("the list does not decide: " + Long.toHexString(answer));
         }
         final BenchDoor door = new BenchDoor("choose", objects, addresses, tags);
+        door.mustChoose((answer & Listing.OFF_OR_OBSERVE) == 0);
         BenchMeter meter = new BenchMeter();
         meter.add("route", new BenchMeter.Body() {
             public Object run(long times) {

@@ -20,13 +20,24 @@ public final class BenchDoor {
             publisher.instance(addresses[i]);
         }
         listing = publisher.publish();
-        if (listing == null || listing.choose(null) == null) {
-            throw new IllegalStateException("the engine refused the list, or the mode is not on");
+        if (listing == null) {
+            throw new IllegalStateException("the engine refused the list");
+        }
+    }
+
+    /** In observe, and only there, nothing is chosen: the framework's own choice stands. */
+    void mustChoose(boolean chooses) {
+        if ((choose(0) != null) != chooses) {
+            throw new IllegalStateException("a choice was made: " + !chooses);
         }
     }
 
     public List<?> choose(int tag) {
-        return listing.choose(tag == 0 ? null : Scope.of(tag));
+        try {
+            return listing.choose(tag == 0 ? null : Scope.of(tag), null, null, null);
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /** As if this thread served a request with this tag; 0 for none. */
