@@ -71,10 +71,10 @@ func (w *watcher) UnaryCall(ctx context.Context, _ *testpb.SimpleRequest) (*test
 
 func (w *watcher) FullDuplexCall(s testpb.TestService_FullDuplexCallServer) error {
 	w.begun <- s.Context()
+	defer func() { w.ended <- s.Context() }() // also where the caller left between a message and its answer
 	for {
 		_, err := s.Recv()
 		if err != nil {
-			w.ended <- s.Context()
 			if err == io.EOF {
 				err = nil
 			}
