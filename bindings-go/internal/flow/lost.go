@@ -23,9 +23,10 @@ var (
 	looked atomic.Int64
 )
 
-// Suspect tells whether a call without a scope is to be looked at: its context did not come from a request.
+// Suspect tells whether a call without a scope is to be looked at: its context did not come from a request. A woven
+// program is not looked at: its goroutines keep their request's scope, so that none there is an untagged request's.
 func Suspect(ctx context.Context) bool {
-	if !anyTag.Load() || scope.Entered(ctx) {
+	if scope.Store != nil || !anyTag.Load() || scope.Entered(ctx) {
 		return false
 	}
 	now, last := int64(time.Since(epoch)), looked.Load()
@@ -36,17 +37,13 @@ func Suspect(ctx context.Context) bool {
 var libraries = []string{"net/http.", "github.com/trilane/", "google.golang.org/", "golang.org/x/", "runtime.",
 	"dubbo.apache.org/", "go.opentelemetry.io/"}
 
-// TellLost tells the engine where the call is made, if this may be a loss. In a woven program a goroutine that serves
-// a request has that request's scope, so none there means that the request has no tag.
+// TellLost tells the engine where the call is made.
 func TellLost(e *native.Engine) {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
 	site := ""
 	for {
 		frame, more := frames.Next()
-		if scope.Store != nil && strings.HasPrefix(frame.Function, "net/http.(*conn).serve") {
-			return
-		}
 		if site == "" && frame.Function != "" && !library(frame.Function) {
 			site = fmt.Sprintf("%s (%s:%d)", frame.Function, path.Base(frame.File), frame.Line)
 		}
