@@ -33,6 +33,7 @@ type served struct {
 	method *method
 	ctx    context.Context
 	cancel context.CancelFunc
+	over   <-chan struct{} // the call's end; unlike ctx it never changes, and the poller may look at it
 
 	room     chan struct{} // one token: messages are taken again
 	received chan *record  // the answer to a receive
@@ -60,6 +61,7 @@ func (h *hub) begin(r *record, id uint64) {
 	} else {
 		s.ctx, s.cancel = context.WithCancel(ctx)
 	}
+	s.over = s.ctx.Done()
 	h.served.Store(id, s)
 	go s.run(r)
 }
@@ -84,7 +86,11 @@ func (s *served) tell(r *record) {
 		s.hub.served.Delete(s.id)
 		s.cancel()
 	default:
-		s.received <- r
+		// A receive that was left at the call's end has nobody to read its answer.
+		select {
+		case s.received <- r:
+		case <-s.over:
+		}
 	}
 }
 

@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 use trilane_lane::list::List;
-use trilane_lane::model::plan::Plan;
 use trilane_lane::route::{Decision, route};
 use trilane_lane::rules::dialect::Loaded;
 use trilane_lane::rules::{MAX_FILE, Snapshot};
@@ -120,14 +119,10 @@ impl Engine {
         values: &[Option<&[u8]>],
         decision: &Decision,
     ) {
-        let passed = |plan: &Arc<Plan>| plan.chain().passed().to_vec();
+        let in_force = published.list.plan().map(|plan| plan.chain().passed());
         let other = match next.plan() {
             // The binding passes what the rules in force read: where the next ones read other values, nothing can be said.
-            Some(plan)
-                if !plan.chain().passed().is_empty() && published.list.plan().map(passed) != Some(passed(plan)) =>
-            {
-                return;
-            }
+            Some(plan) if !plan.chain().passed().is_empty() && in_force != Some(plan.chain().passed()) => return,
             Some(plan) => self.planned(plan, tag, entropy, values),
             None => route(next, tag, entropy),
         };

@@ -128,6 +128,10 @@ impl Queue {
         if state.start == state.bytes.len() {
             state.start = 0;
             if state.bytes.capacity() > KEPT { state.bytes = Vec::new() } else { state.bytes.clear() }
+        } else if state.start > KEPT && state.start > state.bytes.len() / 2 {
+            // A queue that is never empty gives back what was read, too.
+            let read = std::mem::take(&mut state.start);
+            state.bytes.drain(..read);
         }
         used
     }

@@ -26,7 +26,7 @@ final class CallQueue extends AtomicInteger implements Runnable {
         if (getAndIncrement() == 0) {
             try {
                 executor.execute(this);
-            } catch (RuntimeException e) {
+            } catch (Throwable e) { // OutOfMemoryError, too, where no thread can be made
                 Hub.LOG.log(Level.FINE, "a call's executor refuses work; its events run on the poller", e);
                 run();
             }
