@@ -419,15 +419,16 @@ impl Engine {
                 state.authorities.extend(keys.map(|a| (a, id)));
             }
         }
-        self.find_own_list(desk, &state);
         self.add_model_lists(desk, &mut state);
         self.open_traces(&state);
-        self.state.store(Arc::new(state));
+        let state = Arc::new(state);
+        self.state.store(Arc::clone(&state));
         replaced.sort_unstable();
         replaced.dedup();
         for id in replaced {
             self.lists.remove(desk, id);
         }
+        self.find_own_list(desk, &state);
     }
 
     fn add_list(&self, desk: &mut Desk, names: Arc<[Arc<str>]>, listed: Vec<Listed>) -> u64 {
