@@ -5,16 +5,20 @@
 //! client   [`carry`] writes carriers ─▶ [`routed`]: authority's list ─▶ decision by the carrier ─▶ address
 //! ```
 
+use crate::dialects::Asked;
 use crate::outbound::{NO_INDEX, OBSERVE, OFF, STALE};
+use crate::policy::Applied;
 use crate::{Engine, Kind, Mode, inbound};
 use bytes::Bytes;
 use parking_lot::Mutex;
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 use trilane_lane::carrier;
 use trilane_lane::route::Case;
 use trilane_lane::tag::{self, TagId};
 use trilane_net::client::{ChannelBuilder, PickInput};
-use trilane_net::{Call, Code, Headers, ServerBuilder, Status};
+use trilane_net::{Call, Code, Headers, Request, ServerBuilder, Status, path};
 
 /// The name of the transport's switch: `hooks: {triple: off}`.
 pub const HOOK: &str = "triple";
@@ -100,38 +104,92 @@ pub fn carry(engine: &Engine, authority: &str, tag: &[u8], headers: &mut Headers
     }
 }
 
-/// Sends the calls of a channel to the instances that the rules give its authority, each by the carrier it has; an
-/// authority that no rule names is left to the channel's targets. An instance that cannot be reached is unhealthy
-/// until it can be: that is where `noavailabled` comes from. `engine` gives the process's engine once there is one.
+/// Sends the calls of a channel to the instances that the rules give its authority, each by the carrier it has, and by
+/// its path and metadata where rules read those; an authority that no rule names is left to the channel's targets.
+/// Delays, aborts and timeouts that the rules want are applied, timeouts not to streams. An instance that cannot be
+/// reached is unhealthy until it can be: that is where `noavailabled` comes from. `engine` gives the process's engine
+/// once there is one. Interceptors that write metadata are to be added before.
 pub fn routed<E>(engine: E, authority: &str, channel: ChannelBuilder) -> ChannelBuilder
 where
     E: Fn() -> Option<Arc<Engine>> + Clone + Send + Sync + 'static,
 {
-    let (name, asked) = (authority.to_string(), engine.clone());
-    let pick = move |input: &PickInput<'_>| match asked() {
-        Some(engine) => engine.address_of_call(&name, input.headers),
-        None => Ok(None),
+    let dialled = Arc::new(Dialled { authority: authority.to_string(), asked: Mutex::default() });
+    let (asked, name) = (engine.clone(), dialled.clone());
+    let before = move |request: &mut Request| {
+        if let Some(engine) = asked() {
+            name.before(&engine, request);
+        }
+        Ok(())
     };
-    let name = authority.to_string();
+    let (asked, name) = (engine.clone(), dialled.clone());
+    let pick = move |input: &PickInput<'_>| asked().map_or(Ok(None), |engine| name.address(&engine, input));
     let observe = move |address: &str, reached: bool| {
         if let Some(engine) = engine() {
-            engine.reached(&name, address, reached);
+            engine.reached(&dialled.authority, address, reached);
         }
     };
-    channel.addresses(Arc::new(pick)).observer(Arc::new(observe))
+    channel.interceptor(before).addresses(Arc::new(pick)).observer(Arc::new(observe))
 }
 
-impl Engine {
-    /// Where a call goes; `None` where the rules do not say.
-    fn address_of_call(&self, authority: &str, headers: &Headers) -> Result<Option<Arc<str>>, Status> {
-        if self.mode() != Mode::On || !self.hook_enabled(HOOK) {
-            return Ok(None);
+/// What a channel dials.
+struct Dialled {
+    authority: String,
+    /// The list that it stood for, and what deciding about that asked.
+    asked: Mutex<Arc<(u64, Asked)>>,
+}
+
+impl Dialled {
+    /// The list that the rules give the authority, and what deciding about it asks now. `None` leaves calls alone.
+    fn list(&self, engine: &Engine) -> Option<Arc<(u64, Asked)>> {
+        if engine.mode() != Mode::On || !engine.hook_enabled(HOOK) {
+            return None;
         }
-        let tag = headers.get(carrier::HEADER.as_bytes()).unwrap_or_default();
-        let id = self.tag_find(tag);
+        let list = engine.authority(self.authority.as_bytes())?;
+        let known = self.asked.lock().clone();
+        if known.0 == list && known.1.stamp == engine.list_stamp(list) {
+            return Some(known);
+        }
+        let read = Arc::new((list, engine.route_names(list)));
+        *self.asked.lock() = read.clone();
+        Some(read)
+    }
+
+    /// What the rules want done with a call before it leaves. Its address is then that of the same decision.
+    fn before(&self, engine: &Engine, request: &mut Request) {
+        let (mut applied, chance) = (Applied::default(), engine.chance());
         for _ in 0..TRIES {
-            let Some(list) = self.authority(authority.as_bytes()) else { return Ok(None) };
-            let decided = self.route(list, id, 0, self.chance(), self.list_stamp(list));
+            let Some(found) = self.list(engine) else { return };
+            let (list, asked) = &*found;
+            if !asked.policy {
+                return;
+            }
+            let tag = engine.tag_find(request.headers().get(carrier::HEADER.as_bytes()).unwrap_or_default());
+            let values = self.values(asked, request.path(), request.headers());
+            applied = engine.policy(*list, tag, chance, asked.stamp, &views(&values));
+            if engine.list_stamp(*list) == asked.stamp {
+                break;
+            }
+        }
+        request.set_chance(chance);
+        request.set_delay(Duration::from_millis(applied.delay.into()));
+        if applied.timeout > 0 {
+            request.set_limit(Duration::from_millis(applied.timeout.into()));
+        }
+        if let Some(code) = aborted(&applied) {
+            request.set_abort(Status::new(code, "a rule aborts this call").at(request.path()));
+        }
+    }
+
+    /// Where a call goes; `None` where the rules do not say.
+    fn address(&self, engine: &Engine, call: &PickInput<'_>) -> Result<Option<Arc<str>>, Status> {
+        let tag = call.headers.get(carrier::HEADER.as_bytes()).unwrap_or_default();
+        let id = engine.tag_find(tag);
+        for _ in 0..TRIES {
+            let Some(found) = self.list(engine) else { return Ok(None) };
+            let (list, asked) = &*found;
+            let values = self.values(asked, call.path, call.headers);
+            let chance = call.chance.unwrap_or_else(|| engine.chance());
+            let decided = engine.route_with(*list, id, chance, asked.stamp, &views(&values));
             if decided & STALE != 0 {
                 continue;
             }
@@ -140,15 +198,52 @@ impl Engine {
             }
             let index = decided as u32;
             if (decided >> 48) as u8 == Case::Fail as u8 || index == NO_INDEX {
-                return Err(Status::new(Code::Unavailable, nobody(authority, tag)));
+                return Err(Status::new(Code::Unavailable, nobody(&self.authority, tag)));
             }
-            if let Some(address) = self.address(list, index) {
+            if let Some(address) = engine.address(*list, index) {
                 return Ok(Some(address));
             }
         }
         Ok(None)
     }
 
+    /// What rules read of a call, in the order of [`Asked::names`]; nothing where they read nothing.
+    fn values<'c>(&self, asked: &'c Asked, path: &'c str, headers: &'c Headers) -> Vec<Option<Cow<'c, [u8]>>> {
+        asked.names.iter().map(|name| self.value(name, path, headers)).collect()
+    }
+
+    fn value<'c>(&self, name: &'c str, path: &'c str, headers: &'c Headers) -> Option<Cow<'c, [u8]>> {
+        let owned = |text: &str| Some(Cow::Owned(text.as_bytes().to_vec()));
+        let part = |of: fn((&'c str, &'c str)) -> &'c str| path::split(path).map(of).map(|p| p.as_bytes().into());
+        match name {
+            ":path" => Some(path.as_bytes().into()),
+            ":method" => Some(b"POST".as_slice().into()),
+            ":authority" | "host" => owned(&self.authority),
+            ":service" => part(|(service, _)| service),
+            ":rpc-method" => part(|(_, method)| method),
+            _ => {
+                let mut all = headers.all(name.as_bytes());
+                let first = all.next()?;
+                Some(all.fold(Cow::Borrowed(first), |joined, next| [&*joined, b",", next].concat().into()))
+            }
+        }
+    }
+}
+
+fn views<'v>(values: &'v [Option<Cow<'_, [u8]>>]) -> Vec<Option<&'v [u8]>> {
+    values.iter().map(Option::as_deref).collect()
+}
+
+/// The code that a rule ends a call with in place of sending it.
+fn aborted(applied: &Applied) -> Option<Code> {
+    match applied {
+        Applied { abort_http: 0, abort_grpc: 0, .. } | Applied { abort_http: 200, .. } => None,
+        Applied { abort_http: 0, abort_grpc, .. } => Code::from_number(*abort_grpc),
+        Applied { abort_http, .. } => Some(Code::from_http(u16::try_from(*abort_http).unwrap_or(500))),
+    }
+}
+
+impl Engine {
     fn reached(&self, authority: &str, address: &str, reached: bool) {
         let Some(list) = self.authority(authority.as_bytes()) else { return };
         let mut index = 0;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use trilane_engine::{Engine, Options, transport};
-use trilane_net::{Channel, Io, Outcome, Request, Server};
+use trilane_net::{Channel, Code, Io, Outcome, Request, Server};
 
 const AUTHORITY: &str = "back.shop:8080";
 
@@ -14,6 +14,7 @@ fn copy(name: &'static str, engine: &Arc<Engine>, io: &Arc<Io>) -> Server {
     let server = Server::builder().unary("/t.Back/Who", move |call, _| {
         let tag = String::from_utf8_lossy(call.scope()).into_owned();
         call.add_trailer("x-baggage", call.head().get("baggage").map(<[u8]>::to_vec).unwrap_or_default().as_slice())?;
+        call.add_trailer("x-left-ms", call.time_left().map_or(0, |t| t.as_millis()).to_string().as_bytes())?;
         Ok(format!("{name}({tag})").into())
     });
     transport::scoped(engine.clone(), server).listen("127.0.0.1:0".parse().unwrap(), io).unwrap()
@@ -118,4 +119,97 @@ fn an_authority_that_no_rule_names_is_left_as_it_was() {
     transport::carry(&engine, "example.com:80", b"gray", request.headers_mut());
     assert!(request.headers().is_empty(), "no carrier towards somebody else's host");
     assert_eq!(block(channel.unary(request, Bytes::new())).message, "gray()");
+}
+
+/// By path and metadata, with each thing that a rule may want done with a call besides.
+fn istio(v1: &Server, v2: &Server) -> String {
+    format!(
+        r#"
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: back}}
+spec:
+  hosts: [back.shop]
+  ports: [{{number: 8080, name: grpc}}]
+  endpoints:
+    - {{address: 127.0.0.1, ports: {{grpc: {}}}, labels: {{version: v1}}}}
+    - {{address: 127.0.0.1, ports: {{grpc: {}}}, labels: {{version: v2}}}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: back}}
+spec:
+  host: back.shop
+  subsets: [{{name: v1, labels: {{version: v1}}}}, {{name: v2, labels: {{version: v2}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: back}}
+spec:
+  hosts: [back.shop]
+  http:
+    - match: [{{headers: {{x-user: {{exact: bad}}}}}}]
+      fault: {{abort: {{grpcStatus: DATA_LOSS, percentage: {{value: 100}}}}}}
+      route: [{{destination: {{host: back.shop, subset: v1}}}}]
+    - match: [{{headers: {{x-user: {{exact: gone}}}}}}]
+      fault: {{abort: {{httpStatus: 503, percentage: {{value: 100}}}}}}
+      route: [{{destination: {{host: back.shop, subset: v1}}}}]
+    - match: [{{headers: {{x-user: {{exact: late}}}}}}]
+      fault: {{delay: {{fixedDelay: 3600s, percentage: {{value: 100}}}}}}
+      route: [{{destination: {{host: back.shop, subset: v1}}}}]
+    - match: [{{headers: {{x-user: {{exact: short}}}}}}]
+      timeout: 5s
+      route: [{{destination: {{host: back.shop, subset: v1}}}}]
+    - match: [{{headers: {{x-user: {{exact: "ann,eve"}}}}, uri: {{exact: /t.Back/Who}}, method: {{exact: POST}}}}]
+      route: [{{destination: {{host: back.shop, subset: v2}}}}]
+    - match: [{{headers: {{x-user: {{exact: half}}}}}}]
+      fault: {{abort: {{grpcStatus: ABORTED, percentage: {{value: 50}}}}}}
+      route: [{{destination: {{host: back.shop, subset: v1}}}}]
+    - route: [{{destination: {{host: back.shop, subset: v1}}}}]
+"#,
+        v1.local_addr().port(),
+        v2.local_addr().port()
+    )
+}
+
+#[test]
+fn rules_of_other_dialects_read_the_call_and_their_faults_and_timeouts_are_applied() {
+    let io = Io::new(1).unwrap();
+    let behind = engine("apiVersion: trilane/v1\nmode: on\nlanes: [{tag: gray}]\n");
+    let (v1, v2) = (copy("v1", &behind, &io), copy("v2", &behind, &io));
+    let caller = caller(&engine(&istio(&v1, &v2)), &io);
+    let ask = |path: &'static str, users: &[&str], timeout: Duration| {
+        let mut request = Request::new(path).timeout(timeout);
+        for user in users {
+            request = request.header("x-user", user.as_bytes()).unwrap();
+        }
+        block(caller.channel.unary(request, Bytes::new()))
+    };
+    let plenty = Duration::from_secs(20);
+    for _ in 0..5 {
+        assert_eq!(ask("/t.Back/Who", &["ann", "eve"], plenty).message, "v2()");
+        assert_eq!(ask("/t.Back/Who", &["ann"], plenty).message, "v1()");
+        assert_eq!(ask("/t.Back/Who", &[], plenty).message, "v1()");
+    }
+    // Of another path the rule for ann does not speak: v1 answers, which has no such method.
+    assert_eq!(ask("/t.Back/Whom", &["ann", "eve"], plenty).status.code(), Code::Unimplemented);
+    let aborted = ask("/t.Back/Who", &["bad"], plenty).status;
+    assert_eq!(aborted.code(), Code::DataLoss);
+    assert!(aborted.message().contains("/t.Back/Who: a rule aborts this call"), "{aborted}");
+    assert_eq!(ask("/t.Back/Who", &["gone"], plenty).status.code(), Code::Unavailable);
+    // An hour's delay: the caller's own time ends first, nothing is sent.
+    assert_eq!(ask("/t.Back/Who", &["late"], Duration::from_millis(50)).status.code(), Code::DeadlineExceeded);
+    // The rule's time is the shorter one, for a unary call; how long a stream may last it does not say.
+    let left = |trailer: Option<&[u8]>| str::from_utf8(trailer.unwrap()).unwrap().parse::<u64>().unwrap();
+    let unary = ask("/t.Back/Who", &["short"], plenty);
+    assert!(left(unary.trailers.get("x-left-ms")) <= 5_000, "{}", unary.status);
+    let stream = caller.channel.stream(Request::new("/t.Back/Who").timeout(plenty).header("x-user", b"short").unwrap());
+    stream.send_now(Bytes::new());
+    stream.half_close();
+    assert!(left(block(stream.end()).1.get(b"x-left-ms")) > 5_000);
+    // Half of the calls end, and those that do not arrive where their decision sent them.
+    let fates: Vec<Outcome> = (0..64).map(|_| ask("/t.Back/Who", &["half"], plenty)).collect();
+    let lived = fates.iter().filter(|fate| fate.message == "v1()").count();
+    let ended = fates.iter().filter(|fate| fate.status.code() == Code::Aborted).count();
+    assert!(lived > 0 && ended > 0 && lived + ended == 64, "{lived} answered, {ended} aborted");
 }

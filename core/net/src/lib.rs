@@ -24,4 +24,4 @@ pub use io::Io;
 pub use limits::Limits;
 pub use server::{Call, Handler, Message, Peer, Server, ServerBuilder, ServerStream};
 pub use tls::{ClientTls, Identity, ServerTls};
-pub use trilane_wire::{Code, Headers, Status};
+pub use trilane_wire::{Code, Headers, Status, path};

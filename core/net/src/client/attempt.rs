@@ -49,7 +49,7 @@ pub(crate) async fn open(
     deadline: Option<Instant>,
     attempts: u32,
 ) -> Result<Attempt, Ended> {
-    let lease = poll_fn(|cx| inner.pool.poll_lease(cx, request.path(), &request.headers, request.wait_for_ready));
+    let lease = poll_fn(|cx| inner.pool.poll_lease(cx, request));
     let mut lease = lease.await.map_err(|status| Ended::Status(status.at(request.path())))?;
     let head = head(inner, request, deadline, attempts).map_err(Ended::Status)?;
     let opened = lease.requests.open(head);

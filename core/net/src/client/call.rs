@@ -228,6 +228,9 @@ async fn exchanged(
     deadline: Option<Instant>,
 ) -> (Status, Headers) {
     let mut tries = 0;
+    if let Err(status) = request.held_up().await {
+        return (status, Headers::new());
+    }
     let opened = loop {
         match attempt::open(inner, request, deadline, 0).await {
             // Nothing of the application's has been sent yet.

@@ -28,6 +28,10 @@ pub struct Request {
     pub(crate) wait_for_ready: bool,
     pub(crate) compress: bool,
     pub(crate) idempotent: bool,
+    pub(crate) delay: Duration,
+    pub(crate) abort: Option<Status>,
+    pub(crate) limit: Option<Duration>,
+    pub(crate) chance: Option<u64>,
 }
 
 impl Request {
@@ -75,6 +79,43 @@ impl Request {
     /// The metadata, on the wire's form.
     pub fn headers(&self) -> &Headers {
         &self.headers
+    }
+
+    /// Waits so long before the call is sent; the wait counts as part of its timeout. For interceptors.
+    pub fn set_delay(&mut self, delay: Duration) {
+        self.delay = delay;
+    }
+
+    /// Ends the call with this status, after its delay, in place of sending it. For interceptors.
+    pub fn set_abort(&mut self, status: Status) {
+        self.abort = Some(status);
+    }
+
+    /// Gives a unary call no more than this once it is sent, whatever its timeout; streams last as they are asked to.
+    /// For interceptors.
+    pub fn set_limit(&mut self, limit: Duration) {
+        self.limit = Some(limit);
+    }
+
+    /// Leaves a number for whoever chooses the call's address: [`PickInput::chance`]. For interceptors.
+    pub fn set_chance(&mut self, chance: u64) {
+        self.chance = Some(chance);
+    }
+
+    /// The earlier of the timeout and of what interceptors leave a unary call.
+    fn limited(&mut self) {
+        if let Some(limit) = self.limit {
+            let whole = self.delay.saturating_add(limit);
+            self.timeout = Some(self.timeout.map_or(whole, |timeout| timeout.min(whole)));
+        }
+    }
+
+    /// Waits as interceptors want it; the status that they want in place of an answer.
+    async fn held_up(&self) -> Result<(), Status> {
+        if !self.delay.is_zero() {
+            tokio::time::sleep(self.delay).await;
+        }
+        self.abort.clone().map_or(Ok(()), Err)
     }
 
     /// `/service/method`.

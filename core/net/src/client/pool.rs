@@ -1,6 +1,6 @@
 //! The connections of a channel.
 
-use super::connect;
+use super::{Request, connect};
 use crate::Limits;
 use crate::http2::Requests;
 use crate::tls::Connector;
@@ -17,6 +17,8 @@ pub struct PickInput<'a> {
     pub path: &'a str,
     /// The call's metadata.
     pub headers: &'a Headers,
+    /// What an interceptor left: [`super::Request::set_chance`].
+    pub chance: Option<u64>,
     /// The targets, `host:port`, in the order they were given.
     pub targets: &'a [String],
 }
@@ -149,19 +151,19 @@ impl Pool {
 
     /// A connection for this call. While there is none: waits, or fails if the target could not be reached and the
     /// call does not wait for that.
-    pub fn poll_lease(
-        &self,
-        cx: &mut Context<'_>,
-        path: &str,
-        headers: &Headers,
-        wait: bool,
-    ) -> Poll<Result<Lease, Status>> {
+    pub fn poll_lease(&self, cx: &mut Context<'_>, request: &Request) -> Poll<Result<Lease, Status>> {
+        let wait = request.wait_for_ready;
         let mut slots = self.shared.slots.lock();
         let count = slots.names.len();
         if count == 0 && !wait {
             return Poll::Ready(Err(Status::new(Code::Unavailable, "the channel has no target")));
         }
-        let input = PickInput { path, headers, targets: &slots.names };
+        let input = PickInput {
+            path: request.path(),
+            headers: &request.headers,
+            chance: request.chance,
+            targets: &slots.names,
+        };
         let address = self.choice.addresses.as_ref().map_or(Ok(None), |pick| pick(&input));
         let chosen = match (address, &self.choice.picker) {
             (Err(status), _) => return Poll::Ready(Err(status)),

@@ -27,6 +27,7 @@ pub(crate) async fn run(inner: Arc<Inner>, mut request: Request, message: Bytes,
     if let Err(status) = inner.intercept(&mut request) {
         return done.tell(Outcome::failed(status));
     }
+    request.limited();
     let deadline = request.timeout.and_then(|t| Instant::now().checked_add(t));
     let mut timer = deadline.map(|d| Box::pin(tokio::time::sleep_until(d.into())));
     let mut attempts = pin!(attempts(&inner, &request, message, deadline));
@@ -104,6 +105,9 @@ pub(crate) fn too_late(request: &Request) -> Status {
 async fn attempts(inner: &Inner, request: &Request, message: Bytes, deadline: Option<Instant>) -> Outcome {
     let message = if request.compress { gzip::compress(&message) } else { message };
     let (mut attempts, mut unprocessed) = (0, 0);
+    if let Err(status) = request.held_up().await {
+        return Outcome::failed(status);
+    }
     loop {
         let outcome = match once(inner, request, message.clone(), deadline, attempts).await {
             Ok(outcome) => outcome,
