@@ -91,6 +91,8 @@ interop-tests:
 	$(call suite,triple: Go,$(CARGO) build --quiet -p trilane-interop && $(CARGO) build --quiet -p trilane-ffi --features net \
 		&& bindings-go/triple/test.sh target/debug)
 	$(call suite,interop,$(CARGO) build --quiet -p trilane-interop && python3 tests/interop/run.py --bin target/debug)
+	$(call suite,interop: other clients and proxies,python3 tests/interop/peers.py --bin target/debug \
+		--only curl$(comma)grpcio$(comma)grpc-js$(comma)nginx$(comma)haproxy$(comma)envoy)
 	$(call suite,triple: Java,$(CARGO) build --quiet -p trilane-ffi --features java && python3 bindings-java/client/test.py target/debug)
 
 go-tests: build
@@ -125,6 +127,7 @@ test-all: test interop
 	$(call suite,rules: Dubbo beside the real routers$(comma) 10$(comma)000 each,$(dubbo-rules) --count 10000 --seed $$(date +%j) \
 		&& TRILANE_FUZZ_ROUNDS=200000 $(CARGO) test --quiet --release -p trilane-lane --test dubbo)
 	$(call suite,interop: grpc-java as well,python3 tests/interop/run.py --java)
+	$(call suite,interop: other clients and proxies$(comma) dubbo-go$(comma) grpcurl,python3 tests/interop/peers.py)
 	$(call suite,triple: Java and dubbo-java,python3 bindings-java/client/dubbo/run.py target/debug)
 	$(call suite,java agent$(comma) JDK 11 to 25,jdks=$$(python3 tests/tools/jdks.py 11 17 21 25); export TRILANE_TEST_JDKS=$$jdks; \
 		$(CARGO) test --quiet -p trilane-agent --features jvm -- --include-ignored 2>&1 | $(skips) \

@@ -423,15 +423,19 @@ trilane_status trilane_served_send(const struct trilane_net *net,
                                    trilane_str message);
 
 /*
- Sends the response headers now, with this metadata (pairs as in `trilane_request`).
+ Sends the response headers now, with this metadata (pairs as in `trilane_request`). `NOT_UTF8`: it is malformed, and
+ nothing was sent.
 
  # Safety
  `metadata` is NULL or valid.
  */
-trilane_status trilane_served_headers(const struct trilane_net *net, uint64_t id, trilane_str metadata);
+trilane_status trilane_served_headers(const struct trilane_net *net,
+                                      uint64_t id,
+                                      trilane_str metadata);
 
 /*
- Ends a call. What was sent before goes out first. `GONE`: it has ended already.
+ Ends a call. What was sent before goes out first. `GONE`: it has ended already. `NOT_UTF8`: headers or trailers are
+ malformed, and the call was ended with INTERNAL.
 
  # Safety
  `answer` and its texts are NULL or valid.

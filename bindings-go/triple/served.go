@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/trilane/trilane/bindings-go/internal/flow"
 	"github.com/trilane/trilane/bindings-go/internal/native"
@@ -160,6 +161,12 @@ func (s *served) handle(r *record) (data []byte, err error) {
 func (s *served) Context() context.Context { return s.ctx }
 
 func (s *served) SetHeader(md metadata.MD) error {
+	for name := range md {
+		if !utf8.ValidString(name) {
+			return status.Errorf(codes.Internal, "%s: the name %q of a response header is not UTF-8: a name is of a-z, 0-9, - _ .",
+				s.method.path, name)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sent {
@@ -177,16 +184,24 @@ func (s *served) SendHeader(md metadata.MD) error {
 }
 
 func (s *served) flushHeader() error {
+	switch err := s.sendHeader(); err {
+	case nil:
+		return nil
+	case native.ErrGone:
+		return s.gone() // not under the lock: who sets a trailer meanwhile must not wait with us
+	default:
+		return status.Error(codes.Internal, err.Error())
+	}
+}
+
+func (s *served) sendHeader() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sent {
 		return nil
 	}
 	s.sent = true
-	if s.hub.net.ServedHeaders(s.id, flatten(s.header)) != nil {
-		return s.gone()
-	}
-	return nil
+	return s.hub.net.ServedHeaders(s.id, flatten(s.header))
 }
 
 func (s *served) SetTrailer(md metadata.MD) {

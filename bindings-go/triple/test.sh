@@ -15,7 +15,7 @@ Libs: $target/libtrilane.a -lm -ldl -lpthread
 EOF
 export PKG_CONFIG_PATH="$config" TRILANE_INTEROP_SERVER="$target/interop-server"
 # Go's build cache does not look at headers, and not at what pkg-config says: their sum is in a flag.
-CGO_CFLAGS="-g -O2 -DTRILANE_HEADERS=$(cat "$here"/../../include/*.h | cksum | tr -d ' ')"
+CGO_CFLAGS="-g -O2 -DTRILANE_HEADERS=$(cat "$here"/../../include/*.h "$config"/*.pc | cksum | tr -d ' ')"
 export CGO_CFLAGS
 cd "$here"
 go mod download

@@ -110,10 +110,10 @@ def free_port():
 class Server:
     """A peer that serves, until the block ends."""
 
-    def __init__(self, name, command, port):
+    def __init__(self, name, command, port, environment=None):
         self.name, self.port = name, port
         self.log = open(CACHE / f"{name}.log", "w+", encoding="utf-8")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=environment)
 
     def __enter__(self):
         end = time.monotonic() + 60

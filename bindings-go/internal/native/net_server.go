@@ -62,7 +62,10 @@ static inline int tl_srv_end(const trilane_net *n, uint64_t id, uint32_t code, c
 */
 import "C"
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Kinds of record that concern a server's calls.
 const (
@@ -134,8 +137,10 @@ func served(status C.int) error {
 		return nil
 	case C.TRILANE_STATUS_FULL:
 		return ErrFull
-	default:
+	case C.TRILANE_STATUS_GONE:
 		return ErrGone
+	default:
+		return fmt.Errorf("trilane: status %d", int(status))
 	}
 }
 
@@ -150,7 +155,7 @@ func (n *Net) ServedSend(id uint64, message []byte) error {
 	return served(C.tl_srv_send(n.p, C.uint64_t(id), m, mn))
 }
 
-// ServedHeaders sends the response headers.
+// ServedHeaders sends the response headers. Another error than ErrGone says that the metadata was not taken.
 func (n *Net) ServedHeaders(id uint64, metadata []byte) error {
 	m, mn := bytesPtr(metadata)
 	return served(C.tl_srv_headers(n.p, C.uint64_t(id), m, mn))

@@ -260,7 +260,8 @@ pub unsafe extern "C" fn trilane_served_send(net: Option<&TrilaneNet>, id: u64, 
     })
 }
 
-/// Sends the response headers now, with this metadata (pairs as in `trilane_request`).
+/// Sends the response headers now, with this metadata (pairs as in `trilane_request`). `NOT_UTF8`: it is malformed, and
+/// nothing was sent.
 ///
 /// # Safety
 /// `metadata` is NULL or valid.
@@ -273,14 +274,15 @@ pub unsafe extern "C" fn trilane_served_headers(
     boundary(TrilaneStatus::Internal, || {
         on_served(net, id, |served| {
             // SAFETY: the caller's promise.
-            let Some(headers) = pairs(unsafe { metadata.bytes() }) else { return Some(TrilaneStatus::Internal) };
+            let Some(headers) = pairs(unsafe { metadata.bytes() }) else { return Some(TrilaneStatus::NotUtf8) };
             served.change(|w| w.headers(headers, true))?;
             Some(TrilaneStatus::Ok)
         })
     })
 }
 
-/// Ends a call. What was sent before goes out first. `GONE`: it has ended already.
+/// Ends a call. What was sent before goes out first. `GONE`: it has ended already. `NOT_UTF8`: headers or trailers are
+/// malformed, and the call was ended with INTERNAL.
 ///
 /// # Safety
 /// `answer` and its texts are NULL or valid.
@@ -307,7 +309,11 @@ pub unsafe extern "C" fn trilane_served_end(
             }
             // SAFETY: the caller's promise.
             let (headers, trailers) = unsafe { (pairs(answer.headers.bytes()), pairs(answer.trailers.bytes())) };
-            let (Some(headers), Some(trailers)) = (headers, trailers) else { return Some(TrilaneStatus::Internal) };
+            let (Some(headers), Some(trailers)) = (headers, trailers) else {
+                let why = "the server's headers or trailers are no pairs of a name in UTF-8 and a value";
+                served.change(|w| w.end(Status::new(Code::Internal, why), Vec::new()))?;
+                return Some(TrilaneStatus::NotUtf8);
+            };
             served.change(|w| {
                 w.headers(headers, false);
                 if answer.has_data != 0 {

@@ -1,11 +1,11 @@
 //! The cases, as a client runs them. Each says in a sentence what was wrong.
 
-use crate::messages::{self, ECHO_INITIAL, ECHO_TRAILING, Request as Asked, Response};
+use crate::messages::{self, ECHO_INITIAL, ECHO_TRAILING, GROUP, HOSTED, Request as Asked, Response, VERSION};
 use bytes::Bytes;
 use std::time::Duration;
 use trilane_net::client::{ClientCall, Outcome};
 use trilane_net::{Channel, Code, Message, Request, Status};
-use trilane_wire::metadata;
+use trilane_wire::{metadata, triple};
 
 type Case = Result<(), String>;
 
@@ -38,6 +38,9 @@ pub const ALL: [&str; 18] = [
     "server_compressed_streaming",
 ];
 
+/// Cases of ours for a Dubbo provider, beside gRPC's.
+pub const DUBBO: [&str; 3] = ["group_and_version", "version_in_vain", "business_error"];
+
 /// Runs one case.
 pub async fn run(channel: &Channel, case: &str) -> Case {
     match case {
@@ -59,7 +62,10 @@ pub async fn run(channel: &Channel, case: &str) -> Case {
         "server_compressed_unary" => server_compressed_unary(channel).await,
         "client_compressed_streaming" => client_compressed_streaming(channel).await,
         "server_compressed_streaming" => server_compressed_streaming(channel).await,
-        other => Err(format!("there is no case {other}; there are {}", ALL.join(", "))),
+        "group_and_version" => group_and_version(channel).await,
+        "version_in_vain" => version_in_vain(channel).await,
+        "business_error" => business_error(channel).await,
+        other => Err(format!("there is no case {other}; there are {}, {}", ALL.join(", "), DUBBO.join(", "))),
     }
 }
 
@@ -280,4 +286,26 @@ async fn server_compressed_streaming(channel: &Channel) -> Case {
         check(message.was_compressed == compressed, || format!("{size}: compressed: {}", message.was_compressed))?;
     }
     finished(&call).await
+}
+
+/// What is hosted for a group and a version is reached by who names them, and says so.
+async fn group_and_version(channel: &Channel) -> Case {
+    let request =
+        method("EmptyCall").header(triple::GROUP, GROUP.as_bytes())?.header(triple::VERSION, VERSION.as_bytes())?;
+    let outcome = channel.unary(request, Bytes::new()).await;
+    ok(&outcome.status)?;
+    let seen = outcome.trailers.get(HOSTED).map(String::from_utf8_lossy);
+    check(seen.as_deref() == Some(&format!("{GROUP}/{VERSION}")), || format!("answered by {seen:?}"))
+}
+
+/// dubbo-go has nothing for a version that was not asked for by name (trap 7): who sends one must mean it.
+async fn version_in_vain(channel: &Channel) -> Case {
+    let request = method("EmptyCall").header(triple::VERSION, b"1.0.0")?;
+    code(&channel.unary(request, Bytes::new()).await.status, Code::Unimplemented)
+}
+
+/// An ordinary error of a Go program comes as status 17, which is none of gRPC's (trap 2).
+async fn business_error(channel: &Channel) -> Case {
+    let asked = Asked { status: Some((17, "no stock\nof it".into())), ..Asked::default() }.write();
+    said(&channel.unary(method("UnaryCall"), asked).await.status, "no stock\nof it")
 }

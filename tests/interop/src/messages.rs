@@ -9,6 +9,13 @@ pub const ECHO_INITIAL: &str = "x-grpc-test-echo-initial";
 /// The trailer of `custom_metadata`.
 pub const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
 
+/// Dubbo's group that one method is hosted for beside the others.
+pub const GROUP: &str = "red";
+/// Its version.
+pub const VERSION: &str = "2.0";
+/// The trailer that says `group/version` where it was this method that answered.
+pub const HOSTED: &str = "x-hosted";
+
 /// What a client asks for: `SimpleRequest` and `StreamingOutputCallRequest`.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Request {

@@ -1,8 +1,8 @@
 //! `grpc.testing.TestService` on our server.
 
-use crate::messages::{self, ECHO_INITIAL, ECHO_TRAILING, Request};
+use crate::messages::{self, ECHO_INITIAL, ECHO_TRAILING, GROUP, HOSTED, Request, VERSION};
 use std::time::Duration;
-use trilane_net::server::{Health, Reflection};
+use trilane_net::server::{Handler, Health, Reflection};
 use trilane_net::{Call, Code, ServerBuilder, ServerStream, Status};
 use trilane_wire::metadata;
 
@@ -19,7 +19,8 @@ pub fn host(builder: ServerBuilder, descriptors: &[u8]) -> Result<ServerBuilder,
         .stream(&format!("{SERVICE}/StreamingOutputCall"), |s| Box::pin(output(s)))
         .stream(&format!("{SERVICE}/StreamingInputCall"), |s| Box::pin(input(s)))
         .stream(&format!("{SERVICE}/FullDuplexCall"), |s| Box::pin(full_duplex(s)))
-        .stream(&format!("{SERVICE}/HalfDuplexCall"), |s| Box::pin(half_duplex(s)));
+        .stream(&format!("{SERVICE}/HalfDuplexCall"), |s| Box::pin(half_duplex(s)))
+        .handler_for(GROUP, VERSION, &format!("{SERVICE}/EmptyCall"), Handler::Unary(Box::new(for_group_and_version)));
     let builder = Health::default().host(builder);
     Ok(Reflection::default().with(descriptors)?.host(builder))
 }
@@ -33,6 +34,12 @@ fn echo(call: &mut Call) -> Result<(), Status> {
         call.add_trailer(ECHO_TRAILING, &value)?;
     }
     Ok(())
+}
+
+/// `group_and_version`: who asks for them is answered here, and sees it.
+fn for_group_and_version(call: &mut Call, _: bytes::Bytes) -> Result<bytes::Bytes, Status> {
+    call.add_trailer(HOSTED, format!("{GROUP}/{VERSION}").as_bytes())?;
+    Ok(bytes::Bytes::new())
 }
 
 fn asked_status(request: &Request) -> Result<(), Status> {

@@ -18,7 +18,7 @@ struct Flags {
     /// The name to ask for instead of the server's host (also in the certificate).
     #[arg(long)]
     server_host_override: Option<String>,
-    /// The case, several with commas, or `all`.
+    /// The case, several with commas, or `all` of gRPC's.
     #[arg(long, default_value = "large_unary")]
     test_case: String,
     /// Use TLS.

@@ -1,0 +1,98 @@
+//go:build cgo && trilanenet
+
+package triple
+
+import (
+	"context"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	testpb "google.golang.org/grpc/interop/grpc_testing"
+)
+
+// odd answers with metadata whose name is not UTF-8.
+type odd struct {
+	testpb.UnimplementedTestServiceServer
+	header chan error
+}
+
+var notUTF8 = metadata.MD{"x-\xff": {"v"}}
+
+func (o *odd) FullDuplexCall(s testpb.TestService_FullDuplexCallServer) error {
+	o.header <- s.SendHeader(notUTF8)
+	return nil
+}
+
+func (o *odd) StreamingOutputCall(_ *testpb.StreamingOutputCallRequest, s testpb.TestService_StreamingOutputCallServer) error {
+	s.SetTrailer(notUTF8)
+	return nil
+}
+
+// TestNamesThatAreNotUTF8: a header is refused where it is set, a trailer ends the call; nobody waits for a deadline.
+func TestNamesThatAreNotUTF8(t *testing.T) {
+	o := &odd{header: make(chan error, 1)}
+	_, address := hosted(t, o)
+	client := testpb.NewTestServiceClient(connect(t, address))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+
+	stream, err := client.FullDuplexCall(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, end := stream.Recv()
+	if end == nil || end.Error() != "EOF" {
+		t.Errorf("the call whose header was refused ended with %v", end)
+	}
+	err = <-o.header
+	if status.Code(err) != codes.Internal || !strings.Contains(err.Error(), `"x-\xff"`) {
+		t.Errorf("the handler was told %v", err)
+	}
+
+	replies, err := client.StreamingOutputCall(ctx, &testpb.StreamingOutputCallRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, end = replies.Recv()
+	if status.Code(end) != codes.Internal || !strings.Contains(end.Error(), "UTF-8") {
+		t.Errorf("the call whose trailer is not UTF-8 ended with %v", end)
+	}
+}
+
+// TestHeadersOfACallThatIsGone: who sends headers and waits to be told of the call's end holds up nobody else.
+func TestHeadersOfACallThatIsGone(t *testing.T) {
+	h, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &served{hub: h, id: 1 << 62, ctx: ctx} // no call has this number: it is gone, and the record is on its way
+	told := make(chan error)
+	go func() { told <- s.flushHeader() }()
+	free := make(chan struct{})
+	go func() {
+		for sent := false; !sent; runtime.Gosched() {
+			s.mu.Lock()
+			sent = s.sent
+			s.mu.Unlock()
+		}
+		s.SetTrailer(metadata.Pairs("x-a", "1"))
+		close(free)
+	}()
+	select {
+	case <-free:
+	case <-time.After(20 * time.Second):
+		t.Error("setting a trailer waits for the call's end")
+	}
+	cancel()
+	if err := <-told; status.Code(err) != codes.Canceled {
+		t.Errorf("sending headers ended with %v", err)
+	}
+	<-free
+}
