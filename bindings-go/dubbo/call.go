@@ -98,7 +98,10 @@ func (before) Invoke(ctx context.Context, invoker base.Invoker, call base.Invoca
 		}
 		steer = flow.Steer(e, written, steer)
 	}
-	call.SetAttribute(decision, &decided{steer, own.Passes(), inherited})
+	if steer == nil && flow.Suspect(ctx) {
+		flow.TellLost(e)
+	}
+	call.SetAttribute(decision, &decided{steer: steer, pass: own.Passes(), inherited: inherited})
 	return invoker.Invoke(ctx, call)
 }
 
@@ -106,8 +109,14 @@ func (before) Invoke(ctx context.Context, invoker base.Invoker, call base.Invoca
 type around struct{}
 
 func (around) Invoke(ctx context.Context, next base.Invoker, call base.Invocation) result.Result {
-	if s, out := call.GetAttribute(decision); out {
-		s.(*decided).write(native.Default(), call)
+	if kept, out := call.GetAttribute(decision); out {
+		d := kept.(*decided)
+		d.write(native.Default(), call)
+		if err := d.hold(ctx); err != nil {
+			return &result.RPCResult{Err: err}
+		}
+		ctx, end := d.limit(ctx, next.GetURL(), call)
+		defer end()
 		return next.Invoke(ctx, call)
 	}
 	if filtered(next.GetURL()) {
@@ -134,6 +143,7 @@ type decided struct {
 	steer     *scope.Scope
 	pass      []scope.Passed
 	inherited map[string]string
+	wishes
 }
 
 // write puts the carriers on a call, and what is passed through. The router may have left the key of its choice, and

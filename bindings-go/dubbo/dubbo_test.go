@@ -39,6 +39,9 @@ lanes:
 // Providers are processes of their own: this test program, started with the teller's name.
 const tellerName, tellerNext = "TELLER_NAME", "TELLER_NEXT"
 
+// As x-a it makes a teller wait for the end of the call.
+const hang = "hang"
+
 func TestMain(m *testing.M) {
 	if !native.Decides {
 		fmt.Println("skipped: built without cgo, nothing is decided")
@@ -70,6 +73,10 @@ type Teller struct {
 // Tell is its one method.
 func (t *Teller) Tell(ctx context.Context, _ *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
 	attachments, _ := ctx.Value(constant.AttachmentKey).(map[string]any)
+	if value, _ := attachments["x-a"].([]string); len(value) == 1 && value[0] == hang {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	var seen []string
 	for _, key := range []string{"__microservice_tag__", "dubbo.tag", "x-mse-tag", "x-a", "baggage"} {
 		if value, there := attachments[key]; there {

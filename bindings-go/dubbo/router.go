@@ -16,7 +16,6 @@ import (
 	trilane "github.com/trilane/trilane/bindings-go"
 	"github.com/trilane/trilane/bindings-go/internal/flow"
 	"github.com/trilane/trilane/bindings-go/internal/native"
-	"github.com/trilane/trilane/bindings-go/internal/scope"
 )
 
 type factory struct{}
@@ -102,12 +101,16 @@ func names(url *common.URL) []string {
 // refusal stands for nobody: dubbo-go 3.3 dereferences nil where a direct address leaves an empty list.
 type refusal struct {
 	base.Invoker
-	why *flow.NoInstance
+	call *decided
+	why  error
 }
 
 func (refusal) IsAvailable() bool { return true }
 
-func (r refusal) Invoke(context.Context, base.Invocation) result.Result {
+func (r refusal) Invoke(ctx context.Context, _ base.Invocation) result.Result {
+	if err := r.call.hold(ctx); err != nil {
+		return &result.RPCResult{Err: err}
+	}
 	return &result.RPCResult{Err: r.why}
 }
 
@@ -123,14 +126,16 @@ func (r *lanes) Route(invokers []base.Invoker, _ *common.URL, call base.Invocati
 	if !known {
 		return invokers
 	}
-	s := d.steer
-	all, decided := l.choose(e, s, &outgoing{call, service(l.invokers[0])})
+	all, decided := l.choose(e, d, &outgoing{call, service(l.invokers[0])})
 	if !decided || len(invokers) == 0 {
 		return invokers
 	}
-	if len(all) == 0 {
-		all = []base.Invoker{refusal{invokers[0], &flow.NoInstance{Authority: service(l.invokers[0]), Tag: s.Name()}}}
-		l = nil
+	if why := d.aborted(); why != nil {
+		call.SetAttachment(constant.RetriesKey, "0") // a further attempt would end in the same way
+		all, l = []base.Invoker{refusal{invokers[0], d, why}}, nil
+	} else if len(all) == 0 {
+		why := &flow.NoInstance{Authority: service(l.invokers[0]), Tag: d.steer.Name()}
+		all, l = []base.Invoker{refusal{invokers[0], d, why}}, nil
 	}
 	chosen := make([]base.Invoker, 0, len(all))
 	if l == nil || len(invokers) == len(l.invokers) {
@@ -162,13 +167,14 @@ func service(invoker base.Invoker) string {
 }
 
 // choose asks the engine, and once more when it says that the subsets moved.
-func (l *listing) choose(e *native.Engine, s *scope.Scope, call *outgoing) (all []base.Invoker, decided bool) {
+func (l *listing) choose(e *native.Engine, d *decided, call *outgoing) (all []base.Invoker, decided bool) {
 	for range 2 {
 		read := l.read.Load()
 		if read == nil {
 			read = &subsets{e.RouteNames(l.list), map[uint16][]base.Invoker{}}
 		}
-		r, _ := flow.Decide(e, l.list, &read.asked, s, call)
+		r, policy := flow.DecideBy(e, l.list, &read.asked, d.steer, call, d.chance(&read.asked))
+		d.policy = policy
 		switch {
 		case r.Flags&native.RouteStale != 0:
 			l.read.Store(nil)

@@ -70,7 +70,7 @@ type server struct {
 	grpc    *grpc.Server
 }
 
-func serve(c *copyOf, address string) *server {
+func serve(c pb.HealthServer, address string) *server {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		panic(err)

@@ -92,6 +92,9 @@ func leave(ctx context.Context, cc *grpc.ClientConn) context.Context {
 	if own := md.Get(flow.Carrier); len(own) > 0 {
 		steer, carries = flow.Steer(e, own[0], s), false
 	}
+	if steer == nil && flow.Suspect(ctx) && flow.Known(e, authorityOf(cc)) {
+		flow.TellLost(e)
+	}
 	ctx = scope.With(ctx, steer) // the picker may ask from another goroutine
 	pass := s.Passes()
 	if !carries && len(pass) == 0 || !flow.Known(e, authorityOf(cc)) {

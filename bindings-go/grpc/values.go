@@ -3,7 +3,6 @@ package trilanegrpc
 import (
 	"context"
 	"strings"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -58,40 +57,11 @@ func before(ctx context.Context, cc *grpc.ClientConn, method string) (context.Co
 	if !any {
 		return ctx, policy, nil
 	}
-	if policy.Delay > 0 {
-		timer := time.NewTimer(policy.Delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return ctx, policy, status.FromContextError(ctx.Err()).Err()
-		}
+	if err := flow.Wait(ctx, policy); err != nil {
+		return ctx, policy, status.FromContextError(err).Err()
 	}
-	code := codes.Code(policy.AbortGRPC)
-	if policy.AbortHTTP != 0 {
-		code = codeOf(policy.AbortHTTP)
-	}
-	if code != codes.OK {
-		return ctx, policy, status.Error(code, "trilane: a rule aborts this call")
+	if code := codes.Code(flow.Aborts(policy)); code != codes.OK {
+		return ctx, policy, status.Error(code, flow.Aborted)
 	}
 	return context.WithValue(ctx, chanceKey{}, chance), policy, nil
-}
-
-// codeOf is what gRPC makes of an HTTP status.
-func codeOf(http int) codes.Code {
-	switch http {
-	case 200:
-		return codes.OK
-	case 400:
-		return codes.Internal
-	case 401:
-		return codes.Unauthenticated
-	case 403:
-		return codes.PermissionDenied
-	case 404:
-		return codes.Unimplemented
-	case 429, 502, 503, 504:
-		return codes.Unavailable
-	}
-	return codes.Unknown
 }

@@ -101,8 +101,12 @@ func (c *Conn) mark(ctx context.Context, md metadata.MD) metadata.MD {
 	if !flow.Triple.On(e) {
 		return md
 	}
-	s := scope.Of(ctx)
-	carries, pass := s.Name() != "" && len(md.Get(flow.Carrier)) == 0, s.Passes()
+	s := flow.Traced(e, scope.Of(ctx), func(name string) string { return strings.Join(md.Get(name), ",") })
+	own := len(md.Get(flow.Carrier)) > 0
+	carries, pass := s.Name() != "" && !own, s.Passes()
+	if s == nil && !own && flow.Suspect(ctx) && flow.Known(e, c.authority) {
+		flow.TellLost(e)
+	}
 	if !carries && len(pass) == 0 || !flow.Known(e, c.authority) {
 		return md
 	}

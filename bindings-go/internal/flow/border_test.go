@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	trilane "github.com/trilane/trilane/bindings-go"
+	"github.com/trilane/trilane/bindings-go/internal/flow"
 	"github.com/trilane/trilane/bindings-go/internal/native"
 	"github.com/trilane/trilane/bindings-go/nethttp"
 )
@@ -180,4 +181,14 @@ func logged(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+func TestPoliciesOfManyAuthoritiesStayBounded(t *testing.T) {
+	e := native.Default()
+	for i := range 3 * flow.MostPolicies {
+		flow.PolicyOf(e, fmt.Sprintf("back-%d.shop:80", i), nil, nil)
+	}
+	if n := flow.Remembered(); n == 0 || n > flow.MostPolicies {
+		t.Errorf("%d authorities are remembered, at most %d are to be", n, flow.MostPolicies)
+	}
 }

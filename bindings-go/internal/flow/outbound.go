@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/trilane/trilane/bindings-go/internal/native"
 	"github.com/trilane/trilane/bindings-go/internal/scope"
@@ -127,42 +126,6 @@ func DecideBy(e *native.Engine, list uint64, asked *native.Asked, s *scope.Scope
 		values.Add(value, present)
 	}
 	return e.RouteWith(list, s.Number(), chance, asked.Stamp, values, asked.Policy)
-}
-
-// wanted is what was last known of a dialled authority's list: looked at again as often as a switch.
-type wanted struct {
-	at    uint64
-	list  uint64
-	asked native.Asked
-}
-
-var policies sync.Map // authority of a channel -> *wanted
-
-// PolicyOf is what the rules want done with a call to a dialled authority besides choosing its instance, and the
-// number by which that was decided. False where they never want anything.
-func PolicyOf(e *native.Engine, authority string, s *scope.Scope, call Call) (p native.Policy, chance uint64, any bool) {
-	now := uint64(time.Since(began) / look)
-	known, _ := policies.Load(authority)
-	w, _ := known.(*wanted)
-	if w == nil || w.at != now {
-		list := e.Authority(authority)
-		w = &wanted{at: now, list: list}
-		if list != 0 {
-			w.asked = e.RouteNames(list)
-		}
-		policies.Store(authority, w)
-	}
-	if !w.asked.Policy {
-		return p, 0, false
-	}
-	asked := w.asked
-	chance = rand.Uint64()
-	r, p := DecideBy(e, w.list, &asked, s, call, chance)
-	if r.Flags&native.RouteStale != 0 {
-		asked.Stamp = e.Stamp(w.list) // an instance's health moved
-		_, p = DecideBy(e, w.list, &asked, s, call, chance)
-	}
-	return p, chance, true
 }
 
 func carried(s *scope.Scope, name string) (string, bool) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trilane/trilane/bindings-go/internal/flow"
 	"github.com/trilane/trilane/bindings-go/internal/native"
 )
 
@@ -43,14 +44,8 @@ func (r *asked) Value(name string) (string, bool) {
 // fault does what the rules want before a call is sent: it waits, and answers in place of sending it. Without either
 // both results are nil.
 func fault(r *http.Request, p native.Policy) (*http.Response, error) {
-	if p.Delay > 0 {
-		timer := time.NewTimer(p.Delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-r.Context().Done():
-			return nil, r.Context().Err()
-		}
+	if err := flow.Wait(r.Context(), p); err != nil {
+		return nil, err
 	}
 	status := p.AbortHTTP
 	if status == 0 && p.AbortGRPC != 0 {
@@ -59,7 +54,7 @@ func fault(r *http.Request, p native.Policy) (*http.Response, error) {
 	if status == 0 {
 		return nil, nil
 	}
-	const text = "trilane: a rule aborts this call\n"
+	const text = flow.Aborted + "\n"
 	return &http.Response{
 		Status: strconv.Itoa(status) + " " + http.StatusText(status), StatusCode: status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Content-Type": {"text/plain"}},

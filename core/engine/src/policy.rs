@@ -78,9 +78,7 @@ impl Engine {
                 }
                 let how = match self.binding {
                     "java" => "Java's hooks choose instances, the application's own client sends the call",
-                    "go" => {
-                        "Go's hooks choose an instance, and apply delays, aborts and timeouts of net/http, gRPC and Triple"
-                    }
+                    "go" => "Go's hooks choose an instance, and apply delays, aborts and timeouts",
                     _ => "the caller is told an instance, a delay, an abort and a timeout",
                 };
                 let why = format!("the rules give `{name}` (line {line}) what is not applied here: {kind}; {how}");
