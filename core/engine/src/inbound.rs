@@ -189,12 +189,14 @@ impl Plan {
     }
 
     /// Whether the rules let this request set its own tag.
+    #[inline]
     fn trusts(&self, values: &[Option<&[u8]>]) -> bool {
         self.trust.as_ref().is_none_or(|t| t.decide(|name| values[self.trust_at[name]], 0).is_some())
     }
 
     /// The value that an entry rule asks for. Of an edge's untrusted caller no carrier is seen, here either; `baggage`
     /// belongs to others too.
+    #[inline]
     fn asked<'a>(&self, name: usize, values: &[Option<&'a [u8]>], believed: bool) -> Option<&'a [u8]> {
         let at = self.entry_at[name];
         let hidden = !believed && self.carriers.get(at).is_some_and(|form| *form != Form::Baggage);
@@ -208,6 +210,7 @@ struct Carried {
     flags: u8,
 }
 
+#[inline]
 fn read_carriers(plan: &Plan, values: &[Option<&[u8]>]) -> Carried {
     let mut carried = Carried { tag: None, flags: 0 };
     for (at, form) in plan.carriers.iter().enumerate() {
@@ -258,6 +261,7 @@ impl Engine {
     }
 
     /// `rule` becomes the position of the entry rule that decided.
+    #[inline]
     fn decide_inbound(
         &self,
         state: &State,
@@ -278,7 +282,9 @@ impl Engine {
         let carried = if believed { read_carriers(plan, values) } else { Carried { tag: None, flags: 0 } };
         let flags = carried.flags | if state.mode == Mode::Observe { OBSERVE } else { 0 };
         self.count_flags(flags);
-        if let Some(labelled) = self.labelled(plan, values, believed.then_some(&carried), flags) {
+        if plan.tags.is_some()
+            && let Some(labelled) = self.labelled(plan, values, believed.then_some(&carried), flags)
+        {
             return labelled;
         }
         if let Some((at, start, len)) = carried.tag {
@@ -315,6 +321,7 @@ impl Engine {
 
     /// The tag that rules of another dialect find; `None` where there are none, or where they find nothing: then the
     /// order of the native file holds.
+    #[inline(never)]
     fn labelled(&self, plan: &Plan, values: &[Option<&[u8]>], carried: Option<&Carried>, flags: u8) -> Option<u64> {
         let rules = plan.tags.as_ref()?;
         let bytes = |(at, start, len): (usize, usize, usize)| values[at].map(|v| &v[start..start + len]);

@@ -93,6 +93,19 @@ fn age_of(held: u64, now: u64) -> u64 {
     now.wrapping_sub(held >> 16 & SECONDS) & SECONDS
 }
 
+/// Where a setting or a rule has named such a header.
+#[inline(never)]
+fn note(traces: &Traces, plan: &Plan, values: &[Option<&[u8]>], tag: TagId) {
+    for id in plan.trace_ids(values).filter_map(id_of) {
+        traces.put(id, tag, traces.now());
+    }
+}
+
+#[inline(never)]
+fn find(traces: &Traces, plan: &Plan, values: &[Option<&[u8]>]) -> Option<TagId> {
+    plan.trace_ids(values).filter_map(id_of).find_map(|id| traces.get(id, traces.now()))
+}
+
 /// The id in a header's value: of W3C's `traceparent` and of `b3` the part that names the trace, else the whole.
 fn id_of(value: &[u8]) -> Option<&[u8]> {
     let value = value.trim_ascii();
@@ -129,20 +142,17 @@ impl Engine {
     }
 
     /// Notes the tag of a request under the trace ids that it brought.
+    #[inline]
     pub(crate) fn note_trace(&self, plan: &Plan, values: &[Option<&[u8]>], tag: TagId) {
-        let Some(traces) = self.traces.get() else { return };
-        if tag == TagId::NONE || tag == TagId::UNKNOWN {
-            return;
-        }
-        for id in plan.trace_ids(values).filter_map(id_of) {
-            traces.put(id, tag, traces.now());
+        if let Some(traces) = self.traces.get().filter(|_| tag != TagId::NONE && tag != TagId::UNKNOWN) {
+            note(traces, plan, values, tag);
         }
     }
 
     /// The tag that came before with one of a request's trace ids.
+    #[inline]
     pub(crate) fn traced(&self, plan: &Plan, values: &[Option<&[u8]>]) -> Option<TagId> {
-        let traces = self.traces.get()?;
-        let tag = plan.trace_ids(values).filter_map(id_of).find_map(|id| traces.get(id, traces.now()))?;
+        let tag = find(self.traces.get()?, plan, values)?;
         self.counts.add(Counter::Traced);
         Some(tag)
     }

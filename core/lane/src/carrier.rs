@@ -40,6 +40,7 @@ pub enum Reading {
 }
 
 /// Reads one carrier's value.
+#[inline]
 pub fn read(form: Form, value: &[u8]) -> Reading {
     if value.len() > MAX_VALUE {
         return Reading::Malformed;
@@ -51,6 +52,7 @@ pub fn read(form: Form, value: &[u8]) -> Reading {
     }
 }
 
+#[inline]
 fn plain(value: &[u8]) -> Reading {
     // RFC 9110 5.5: optional white space around a field value is not part of it.
     let start = value.iter().position(|b| !is_space(*b)).unwrap_or(value.len());
@@ -63,6 +65,7 @@ fn plain(value: &[u8]) -> Reading {
 }
 
 /// `[{"name":"gray", …}, …]`: element 0 is read; more fields and elements are tolerated.
+#[inline(never)]
 fn json(value: &[u8]) -> Reading {
     match json::name(value) {
         Name::At(range) if tag::parse(&value[range.clone()]).is_some() => Reading::Tag(range),
@@ -73,6 +76,7 @@ fn json(value: &[u8]) -> Reading {
 }
 
 /// Finds our member among others; the first one counts. Properties after `;` are not part of the value.
+#[inline(never)]
 fn baggage(header: &[u8]) -> Reading {
     let Some(member) = members(header).find(|m| is_ours(&header[m.clone()])) else { return Reading::Absent };
     let text = &header[member.clone()];

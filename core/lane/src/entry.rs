@@ -16,6 +16,7 @@ pub struct EntryPlan {
     /// By field, the position of its name.
     at: Vec<usize>,
     rules: Vec<Rule>,
+    by_chance: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -54,7 +55,15 @@ pub fn name_of(field: &Field) -> String {
 }
 
 /// The value of a field, out of what was passed under its name.
+#[inline]
 pub fn value_in<'v>(field: &Field, passed: &'v str) -> Option<&'v str> {
+    match field {
+        Field::Cookie(_) | Field::Path | Field::Query(_) => part_of(field, passed),
+        _ => Some(passed),
+    }
+}
+
+fn part_of<'v>(field: &Field, passed: &'v str) -> Option<&'v str> {
     match field {
         Field::Cookie(name) => {
             let mut pairs = passed.split(';').filter_map(|pair| pair.trim().split_once('='));
@@ -94,8 +103,9 @@ impl EntryPlan {
             when,
             share: rule.share.as_ref().map(share),
         };
-        let rules = compiled.into_iter().zip(&entry.rules).map(rule).collect();
-        EntryPlan { names, at, rules, fields }
+        let rules: Vec<Rule> = compiled.into_iter().zip(&entry.rules).map(rule).collect();
+        let by_chance = rules.iter().any(|r| r.share.as_ref().is_some_and(|s| s.key.is_none()));
+        EntryPlan { names, at, rules, fields, by_chance }
     }
 
     /// A plan that only asks whether a condition holds: `decide` answers something or nothing.
@@ -110,13 +120,15 @@ impl EntryPlan {
     }
 
     /// Whether a rule is decided by chance.
+    #[inline]
     pub fn by_chance(&self) -> bool {
-        self.rules.iter().any(|r| r.share.as_ref().is_some_and(|s| s.key.is_none()))
+        self.by_chance
     }
 
     /// The first rule that holds, by its position, and the tag it gives ([`TagId::NONE`]: it keeps the request
     /// untagged). `value` answers for a position in [`EntryPlan::names`]; bytes that are no UTF-8 count as absent. A
     /// request without the key of a share is not in it. `entropy` is for shares by chance.
+    #[inline]
     pub fn decide<'v>(&self, value: impl Fn(usize) -> Option<&'v [u8]>, entropy: u64) -> Option<(usize, TagId)> {
         let values = Values { plan: self, value, bytes: std::marker::PhantomData };
         let mut chance = Entropy(entropy);
@@ -129,7 +141,8 @@ impl EntryPlan {
 }
 
 impl Share {
-    fn holds(&self, values: &dyn Facts, chance: &mut Entropy) -> bool {
+    #[inline]
+    fn holds(&self, values: &impl Facts, chance: &mut Entropy) -> bool {
         let Some(key) = self.key else {
             let (part, all) = (u32::from(self.buckets.end - self.buckets.start), hash::BUCKETS as u32);
             return chance.choose(&mut [part, all - part].into_iter(), hash::BUCKETS) == Some(0);

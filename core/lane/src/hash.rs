@@ -8,6 +8,7 @@ pub const BUCKETS: u64 = 10_000;
 /// The bucket of a user: `xxh3_64(salt ‖ 0x00 ‖ key)` with seed 0, modulo 10,000.
 ///
 /// Allocates nothing: short inputs are joined on the stack, long ones streamed (both give the same hash).
+#[inline]
 pub fn bucket(salt: &[u8], key: &[u8]) -> u16 {
     let total = salt.len() + 1 + key.len();
     let mut joined = [0u8; 240];

@@ -18,6 +18,7 @@ impl TagId {
 }
 
 /// The text as a tag: `[A-Za-z0-9._-]`, 1 to 63 bytes; anything else is no tag (design §2).
+#[inline]
 pub fn parse(bytes: &[u8]) -> Option<&str> {
     let fits = (1..=MAX_LEN).contains(&bytes.len());
     let legal = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
@@ -43,6 +44,7 @@ impl Tags {
     }
 
     /// The number of a request's tag: [`TagId::NONE`] when it is no tag at all, [`TagId::UNKNOWN`] when nobody named it.
+    #[inline]
     pub fn find(&self, tag: &[u8]) -> TagId {
         match parse(tag) {
             None => TagId::NONE,

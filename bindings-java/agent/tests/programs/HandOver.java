@@ -4,7 +4,11 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.HttpURLConnection;
 import java.net.InetSocketAddress;
+import java.net.URI;
 import java.net.URL;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -87,6 +91,7 @@ public class HandOver {
         executors(ways);
         forkJoin(ways);
         futures(ways);
+        clients(ways);
         others(ways);
         StringBuilder said = new StringBuilder();
         ways.forEach((name, way) -> {
@@ -200,6 +205,27 @@ public class HandOver {
             CompletableFuture<String> got = new CompletableFuture<>();
             byBareThread(f -> f.runAfterEither(new CompletableFuture<>(), () -> got.complete(tag())));
             return got.get();
+        });
+    }
+
+    static final HttpClient CLIENT = HttpClient.newHttpClient();
+    static final HttpClient CLIENT_ON_POOL = HttpClient.newBuilder().executor(POOL).build();
+
+    static void clients(Map<String, Way> ways) {
+        HttpRequest request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/echo")).build();
+        HttpResponse.BodyHandler<String> text = HttpResponse.BodyHandlers.ofString();
+        ways.put("client.stage", () -> CLIENT.sendAsync(request, text).thenApply(x -> x.body() + " " + tag()).get());
+        ways.put("client.stage.async",
+                () -> CLIENT_ON_POOL.sendAsync(request, text).thenApplyAsync(x -> x.body() + " " + tag(), POOL).get());
+        // A body handler is the client's business, done on whichever thread: in its call's lane or in none.
+        ways.put("client.handler", () -> {
+            String[] got = new String[1];
+            CLIENT_ON_POOL.send(request, about -> {
+                got[0] = tag();
+                return HttpResponse.BodySubscribers.discarding();
+            });
+            String own = tag();
+            return own + " " + (got[0].equals("null") || got[0].equals(own) ? own : "but in the handler " + got[0]);
         });
     }
 

@@ -36,7 +36,8 @@ public final class CompletableFutures {
     }
 
     private static boolean carried(Object function) {
-        return Trilane.carries(Trilane.COMPLETABLE_FUTURE) && function != null && !(function instanceof CarriedBase);
+        return Trilane.carries(Trilane.COMPLETABLE_FUTURE) && function != null && !(function instanceof CarriedBase)
+                && !JdkClientWork.is(function);
     }
 
     /** A thread that nobody ran on before has nobody's tag; to look it up would be its first use of its heap. */

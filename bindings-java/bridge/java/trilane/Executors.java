@@ -41,9 +41,10 @@ public final class Executors {
         }
     }
 
-    /** Tasks that hold their scope inside, so that wrapping them would only hide what they are. */
+    /** Tasks that hold their scope inside, so that wrapping them would only hide what they are, or that have none. */
     private static boolean carriesItself(Object task) {
         return task instanceof CarriedBase
+                || JdkClientWork.is(task)
                 || task instanceof FutureTask
                 || (task instanceof CompletableFuture.AsynchronousCompletionTask
                         && Trilane.on(Trilane.COMPLETABLE_FUTURE));

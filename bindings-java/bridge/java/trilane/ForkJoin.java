@@ -20,6 +20,7 @@ public final class ForkJoin {
 
     private static boolean leaveAlone(Object task) {
         return task instanceof CarriedBase
+                || JdkClientWork.is(task)
                 || (task instanceof CompletableFuture.AsynchronousCompletionTask
                         && Trilane.on(Trilane.COMPLETABLE_FUTURE))
                 // A virtual thread's continuation: its thread has a scope of its own.

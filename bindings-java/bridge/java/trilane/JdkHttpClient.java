@@ -51,6 +51,7 @@ public final class JdkHttpClient {
             return headers;
         }
         try {
+            JdkClientWork.seen(request.getClass());
             if (requests == null) {
                 requests = Handles.named(request.getClass(), "java.net.http.HttpRequest");
             }

@@ -7,6 +7,7 @@ final class Tasks {
     /** The task in the scope of this thread; as it is where there is none, or where another hook wrapped it. */
     static Object carried(Object task) {
         Scope scope = Trilane.current();
-        return scope == null || task == null || task instanceof CarriedBase ? task : new Carried(scope, task);
+        boolean asItIs = scope == null || task == null || task instanceof CarriedBase || JdkClientWork.is(task);
+        return asItIs ? task : new Carried(scope, task);
     }
 }

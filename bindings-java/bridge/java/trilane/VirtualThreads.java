@@ -6,10 +6,6 @@ public final class VirtualThreads {
 
     /** The task of a new thread. */
     public static Object task(Object task) {
-        if (!Trilane.carries(Trilane.VIRTUAL_THREADS)) {
-            return task;
-        }
-        Scope scope = Trilane.current();
-        return scope == null || task == null || task instanceof CarriedBase ? task : new Carried(scope, task);
+        return Trilane.carries(Trilane.VIRTUAL_THREADS) ? Tasks.carried(task) : task;
     }
 }
