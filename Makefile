@@ -129,6 +129,8 @@ test-all: test interop
 	$(call suite,interop: grpc-java as well,python3 tests/interop/run.py --java)
 	$(call suite,interop: other clients and proxies$(comma) dubbo-go$(comma) grpcurl,python3 tests/interop/peers.py)
 	$(call suite,triple: Java and dubbo-java,python3 bindings-java/client/dubbo/run.py target/debug)
+	$(call suite,triple: Java with the agent,$(CARGO) build --quiet -p trilane-ffi --features jvm$(comma)java --target-dir target/net \
+		&& python3 bindings-java/client/test.py target/net/debug --agent)
 	$(call suite,java agent$(comma) JDK 11 to 25,jdks=$$(python3 tests/tools/jdks.py 11 17 21 25); export TRILANE_TEST_JDKS=$$jdks; \
 		$(CARGO) test --quiet -p trilane-agent --features jvm -- --include-ignored 2>&1 | $(skips) \
 		&& $(CARGO) test --quiet -p trilane-classedit --test stress 2>&1 | $(skips))

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """The Java face of the transport: grpc-java's own cases between ours and others, and our own tests.
 
-    python3 bindings-java/client/test.py TARGET [CLASS…]
+    python3 bindings-java/client/test.py TARGET [CLASS…] [--agent]
 
-TARGET has libtrilane.so (features net and java) and interop-server, both made by cargo. Prints a line for each class and
+TARGET has libtrilane.so (feature java; with --agent also jvm, and only the lanes are looked at) and interop-server, both
+made by cargo. Prints a line for each class and
 at the end `java client: N passed, N failed, N skipped`.
 """
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -57,10 +59,38 @@ def compiled(jars):
     return f"{test}:{HERE / 'src/test/resources'}:{main}:{HERE / 'src/main/resources'}:{jars}"
 
 
-def java(path, target, flags, classes):
+NEEDS_AGENT = "theAgentCarriesTheLaneOverPools"
+RULES = """\
+apiVersion: trilane/v1
+mode: on
+lanes: [{{tag: gray}}, {{tag: strict, fallback: none}}]
+services:
+  - name: back
+    authorities: ["back.shop:8080"]
+    instances: [{{address: "127.0.0.1:{base}"}}, {{address: "127.0.0.1:{gray}", tag: gray}}]
+"""
+
+
+def lanes(path, target, agent):
+    """The class Lanes under rules of its own; with the agent as well where the library has it."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    base, gray = (s.getsockname()[1] for s in held)
+    rules = CACHE / "lanes.yaml"
+    rules.write_text(RULES.format(base=base, gray=gray), encoding="utf-8")
+    for s in held:
+        s.close()
+    flags = [f"-Dbase={base}", f"-Dgray={gray}"]
+    if agent:
+        flags += [f"-agentpath:{target / 'libtrilane.so'}=rules={rules},log=off", "-Dagent=on"]
+    cases = "" if agent else ":!" + NEEDS_AGENT
+    return java(path, target, flags, ["Lanes" + cases], {"TRILANE_RULES": str(rules), "TRILANE_LOG": "off"})
+
+
+def java(path, target, flags, classes, more=None):
     command = ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Xcheck:jni", *flags]
     command += [f"-Dtrilane.library={target / 'libtrilane.so'}", "-cp", path, "io.github.trilane.grpc.Run", *classes]
     environment = {k: v for k, v in os.environ.items() if k != "JAVA_TOOL_OPTIONS"}
+    environment.update(more or {})
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=environment)
     print(done.stdout, end="", flush=True)
     warned = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("WARNING in native method")]
@@ -91,21 +121,28 @@ class Options:
 
 def main():
     target = Path(sys.argv[1]).resolve()
-    wanted = [a for a in sys.argv[2:] if a != "--inside"]
+    agent = "--agent" in sys.argv
+    wanted = [a for a in sys.argv[2:] if not a.startswith("--")]
     options = Options(target)
     if "--inside" not in sys.argv:
         classpath()
         interop.build(options)
-        inner = [sys.executable, str(Path(__file__).resolve()), str(target), *wanted, "--inside"]
+        inner = [sys.executable, str(Path(__file__).resolve()), *sys.argv[1:], "--inside"]
         tried = subprocess.run(["unshare", "-rn", "ip", "link", "set", "lo", "up"], capture_output=True)
         if tried.returncode == 0:
             os.execvp("unshare", ["unshare", "-rn", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *inner])
         print("java client: no network namespace of our own (unshare is refused): this machine's loopback is used")
     path = compiled(classpath())
+    if agent:
+        totals = lanes(path, target, True)
+        print(f"java client with the agent: {totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")
+        return 1 if totals[1] else 0
     without = ":!" + ",".join(LEFT_OUT)
     pairs = [f"Pairs${name}{without}" for name in ("OursToOurs", "OursToGrpcJava", "GrpcJavaToOurs")]
     totals = java(path, target, [], wanted or [*pairs, "Behaviour", "Serving", "Example"])
     totals[0 if example_is_run() else 1] += 1
+    if not wanted:
+        totals = [a + b for a, b in zip(totals, lanes(path, target, False))]
     for kind, cases in [] if wanted else [("trilane", f"{PLAIN},{COMPRESSED}"), ("grpc-go", PLAIN)]:
         with interop.serve(kind, options) as peer:
             print(f"ours -> {kind}:")
@@ -113,8 +150,9 @@ def main():
             totals = [a + b for a, b in zip(totals, more)]
     for case, why in LEFT_OUT.items():
         print(f"skipped: {case}: {why}")
+    print(f"skipped: {NEEDS_AGENT}: run with --agent, against a library that has it (make test-all)")
     print(f"skipped: grpc-go {COMPRESSED}: {GO_LACKS}")
-    print(f"java client: {totals[0]} passed, {totals[1]} failed, {totals[2] + len(LEFT_OUT) + 4} skipped")
+    print(f"java client: {totals[0]} passed, {totals[1]} failed, {totals[2] + len(LEFT_OUT) + 5} skipped")
     return 1 if totals[1] else 0
 
 

@@ -17,6 +17,7 @@ mod spring_loadbalancer;
 mod spring_registration;
 mod timer;
 mod tomcat;
+mod triple;
 mod virtual_threads;
 
 #[cfg(all(test, feature = "jvm"))]
@@ -45,6 +46,7 @@ pub(crate) static LIBRARIES: &[Library] = &[
     httpclient5::LIBRARY,
     okhttp::LIBRARY,
     dubbo::LIBRARY,
+    triple::LIBRARY,
 ];
 
 #[cfg(test)]

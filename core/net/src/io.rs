@@ -1,11 +1,12 @@
 //! The `trilane-io` threads.
 
 use parking_lot::Mutex;
+use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 /// A few threads, each with a runtime of its own on which connections live. Dropping the last reference ends them
@@ -48,6 +49,14 @@ impl Io {
         Ok(SHARED.get_or_init(|| made).clone())
     }
 
+    /// One runtime that the caller's thread drives. What is opened on it stands still while nobody does.
+    pub fn driven() -> io::Result<(Arc<Io>, Driven)> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        let threads = vec![runtime.handle().clone()];
+        let io = Io { threads, next: AtomicUsize::new(0), ends: Mutex::default() };
+        Ok((Arc::new(io), Driven { runtime }))
+    }
+
     /// One thread's runtime, the next at each call.
     pub(crate) fn pick(&self) -> &Handle {
         &self.threads[self.next.fetch_add(1, Ordering::Relaxed) % self.threads.len()]
@@ -68,6 +77,19 @@ impl Drop for Io {
                 let _ = thread.join();
             }
         }
+    }
+}
+
+/// A runtime of an [`Io`] that has no thread of its own: it works while somebody is in [`Driven::until`]. For who waits
+/// for answers in a thread of its own anyway: the thread that reads an answer hands it over without waking another.
+pub struct Driven {
+    runtime: Runtime,
+}
+
+impl Driven {
+    /// Works until the future is ready. One thread at a time.
+    pub fn until<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
     }
 }
 

@@ -20,7 +20,7 @@ mod tls;
 
 pub use client::{Channel, ClientCall, Outcome, Request, Retry};
 pub use http2::Head;
-pub use io::Io;
+pub use io::{Driven, Io};
 pub use limits::Limits;
 pub use server::{Call, Handler, Message, Peer, Server, ServerBuilder, ServerStream};
 pub use tls::{ClientTls, Identity, ServerTls};

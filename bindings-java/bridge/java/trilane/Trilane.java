@@ -29,6 +29,7 @@ public final class Trilane {
     static final long HTTPCLIENT5 = 1L << 22;
     static final long OKHTTP = 1L << 23;
     static final long DUBBO = 1L << 24;
+    static final long TRIPLE = 1L << 25;
 
     /** Effective mode of the process. */
     static volatile int mode;

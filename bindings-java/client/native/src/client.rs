@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
+use trilane_engine::{Engine, transport};
 use trilane_net::client::ChannelBuilder;
 use trilane_net::server::Message;
 use trilane_net::{Channel, ClientCall, ClientTls, Code, Headers, Identity, Io, Outcome, Request, Status};
@@ -24,26 +25,48 @@ pub(crate) struct Asked {
     /// 0: never gives up.
     pub timeout: u64,
     pub flags: i32,
+    /// The tag of the request that makes the call; empty for the baseline.
+    pub lane: Vec<u8>,
 }
 
 impl Asked {
-    fn request(self) -> Request {
+    fn request(self, authority: &str) -> Request {
         let on = |flag| self.flags & flag != 0;
         let mut request = Request::new(self.path).wait_for_ready(on(WAIT_FOR_READY)).compress(on(GZIP));
         if self.timeout > 0 {
             request = request.timeout(Duration::from_nanos(self.timeout));
         }
         pairs::to_headers(&self.metadata, request.headers_mut());
+        if !self.lane.is_empty()
+            && let Some(engine) = Engine::default()
+        {
+            transport::carry(&engine, authority, &self.lane, request.headers_mut());
+        }
         request
     }
 }
 
+/// A channel, and what rules call what it goes to: its target, or the first of several.
+#[derive(Clone)]
+pub(crate) struct Opened {
+    channel: Channel,
+    authority: Arc<str>,
+}
+
 /// A channel from options: `target` (several), `authority`, `plaintext`, `roots`, `certificates`, `key`, `message`.
-pub(crate) fn open(options: &[u8], io: &Arc<Io>) -> Result<Channel, String> {
+///
+/// Where rules name a single target as an authority, its calls go to the instances that they give it.
+pub(crate) fn open(options: &[u8], io: &Arc<Io>) -> Result<Opened, String> {
     let all = |name: &'static str| pairs::each(options).filter(move |(n, _)| *n == name.as_bytes()).map(|(_, v)| v);
     let text = |v: &[u8]| String::from_utf8_lossy(v).into_owned();
     let one = |name| all(name).next();
-    let mut builder: ChannelBuilder = Channel::to_all(all("target").map(text));
+    let targets: Vec<String> = all("target").map(text).collect();
+    let target: Arc<str> = targets.first().map_or("", String::as_str).into();
+    let single = targets.len() == 1;
+    let mut builder: ChannelBuilder = Channel::to_all(targets);
+    if single {
+        builder = transport::routed(Engine::default, &target, builder);
+    }
     if let Some(authority) = one("authority") {
         builder = builder.authority(&text(authority));
     }
@@ -61,25 +84,27 @@ pub(crate) fn open(options: &[u8], io: &Arc<Io>) -> Result<Channel, String> {
         };
         builder = builder.tls(ClientTls { roots: path("roots"), identity, ..ClientTls::default() });
     }
-    builder.open(io).map_err(|e| e.to_string())
+    let channel = builder.open(io).map_err(|e| e.to_string())?;
+    Ok(Opened { channel, authority: target })
 }
 
 /// Starts a unary call: one record will come.
-pub(crate) fn unary(hub: &'static Hub, channel: &Channel, id: u64, asked: Asked, message: Bytes) {
+pub(crate) fn unary(hub: &'static Hub, opened: &Opened, id: u64, asked: Asked, message: Bytes) {
     let done = Box::new(move |outcome: Outcome| {
         hub.leave(id);
         ended(hub, id, &outcome);
     });
-    hub.enter(id, || Under::Unary(channel.unary_then(asked.request(), message, done)));
+    let request = asked.request(&opened.authority);
+    hub.enter(id, || Under::Unary(opened.channel.unary_then(request, message, done)));
 }
 
 fn ended(hub: &Hub, id: u64, outcome: &Outcome) {
-    let (mut headers, mut trailers) = (Vec::new(), Vec::new());
-    pairs::flatten(&mut headers, outcome.headers.iter());
-    pairs::flatten(&mut trailers, outcome.trailers.iter());
-    let status = &outcome.status;
-    let end = Record { headers: &headers, trailers: &trailers, data: &outcome.message, ..end(id, status) };
-    hub.queue.push(&end);
+    let (mut flat, status) = (Vec::with_capacity(256), &outcome.status);
+    pairs::flatten(&mut flat, outcome.headers.iter());
+    let headers = flat.len();
+    pairs::flatten(&mut flat, outcome.trailers.iter());
+    let (headers, trailers) = flat.split_at(headers);
+    hub.queue.push(&Record { headers, trailers, data: &outcome.message, ..end(id, status) });
 }
 
 fn end(id: u64, status: &Status) -> Record<'_> {
@@ -107,10 +132,10 @@ struct Wants {
 }
 
 /// Starts a call whose messages come and go one by one.
-pub(crate) fn stream(hub: &'static Hub, channel: &Channel, id: u64, asked: Asked) {
+pub(crate) fn stream(hub: &'static Hub, opened: &Opened, id: u64, asked: Asked) {
     let after = (asked.timeout > 0).then(|| Duration::from_nanos(asked.timeout));
     let deadline = after.and_then(|t| Instant::now().checked_add(t));
-    let call = channel.stream(asked.request());
+    let call = opened.channel.stream(asked.request(&opened.authority));
     let stream = Arc::new(Stream { call, id, hub, deadline, wants: Mutex::default() });
     hub.enter(id, || Under::Stream(stream.clone()));
     stream.look();

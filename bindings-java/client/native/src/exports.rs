@@ -6,11 +6,10 @@ use crate::jni::{Env, boundary};
 use crate::server;
 use bytes::Bytes;
 use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jint, jlong, jobject};
-use std::time::Duration;
 use trilane_net::Io;
 
 /// What Java expects; it moves with every change of a native.
-const ABI: jint = 1;
+const ABI: jint = 2;
 
 /// # Safety
 /// `hub` was given by [`hub`](Java_io_github_trilane_grpc_Native_hub).
@@ -25,31 +24,38 @@ pub extern "system" fn Java_io_github_trilane_grpc_Native_abi(_env: *mut JNIEnv,
     ABI
 }
 
-/// `static native long hub()`: a queue that lives as long as the process.
-#[unsafe(no_mangle)]
-pub extern "system" fn Java_io_github_trilane_grpc_Native_hub(_env: *mut JNIEnv, _class: jclass) -> jlong {
-    boundary(0, || std::ptr::from_ref(Box::leak(Box::<Hub>::default())) as usize as jlong)
-}
-
-/// `static native int poll(long hub, ByteBuffer buffer, long nanos)`: waits for records (for ever if negative), the
-/// bytes written; more than the buffer has if the first record does not fit.
+/// `static native long hub()`: a queue that lives as long as the process; throws `IllegalArgumentException`.
 ///
 /// # Safety
-/// Called by the VM; `hub` is a hub, `buffer` a direct buffer that only this thread uses.
+/// Called by the VM.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn Java_io_github_trilane_grpc_Native_hub(env: *mut JNIEnv, _class: jclass) -> jlong {
+    boundary(0, || match Hub::new() {
+        Ok(hub) => std::ptr::from_ref(Box::leak(Box::new(hub))) as usize as jlong,
+        Err(e) => {
+            Env(env).throw(&format!("the transport's I/O cannot be set up: {e}"));
+            0
+        }
+    })
+}
+
+/// `static native int poll(long hub, ByteBuffer buffer)`: waits for records, the bytes written; more than the buffer has
+/// if the first record does not fit. Connections of the hub's channels live only while one thread comes back here.
+///
+/// # Safety
+/// Called by the VM; `hub` is a hub, `buffer` a direct buffer; both are used by this thread only.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn Java_io_github_trilane_grpc_Native_poll(
     env: *mut JNIEnv,
     _class: jclass,
     hub: jlong,
     buffer: jobject,
-    nanos: jlong,
 ) -> jint {
     boundary(0, || {
         let Some((address, capacity)) = Env(env).direct(buffer) else { return 0 };
-        let timeout = u64::try_from(nanos).ok().map(Duration::from_nanos);
-        // SAFETY: as promised; `take` gives at most `capacity` bytes.
+        // SAFETY: as promised; `poll` gives at most `capacity` bytes.
         let used = unsafe {
-            at(hub).queue.take(timeout, capacity.min(i32::MAX as usize), |bytes| {
+            at(hub).poll(capacity.min(i32::MAX as usize), |bytes| {
                 std::ptr::copy_nonoverlapping(bytes.as_ptr(), address, bytes.len());
             })
         };
@@ -87,11 +93,10 @@ pub unsafe extern "system" fn Java_io_github_trilane_grpc_Native_channelOpen(
     options: jbyteArray,
 ) -> jlong {
     boundary(0, || {
-        let env = Env(env);
-        let io = Io::shared().map_err(|e| format!("the I/O threads cannot be started: {e}"));
-        match io.and_then(|io| client::open(&env.bytes(options), &io)) {
-            // SAFETY: as promised.
-            Ok(channel) => unsafe { at(hub) }.add_channel(channel).cast_signed(),
+        // SAFETY: as promised.
+        let (env, hub) = (Env(env), unsafe { at(hub) });
+        match client::open(&env.bytes(options), &hub.io) {
+            Ok(channel) => hub.add_channel(channel).cast_signed(),
             Err(why) => {
                 env.throw(&why);
                 0
@@ -116,7 +121,7 @@ pub unsafe extern "system" fn Java_io_github_trilane_grpc_Native_channelFree(
 }
 
 /// `static native boolean callUnary(long hub, long channel, long id, int flags, long nanos, byte[] path,
-/// byte[] metadata, byte[] message)`: false if there is no such channel.
+/// byte[] metadata, byte[] lane, byte[] message)`: false if there is no such channel.
 ///
 /// # Safety
 /// Called by the VM; `hub` is a hub.
@@ -131,6 +136,7 @@ pub unsafe extern "system" fn Java_io_github_trilane_grpc_Native_callUnary(
     nanos: jlong,
     path: jbyteArray,
     metadata: jbyteArray,
+    lane: jbyteArray,
     message: jbyteArray,
 ) -> jboolean {
     boundary(false, || {
@@ -142,7 +148,7 @@ pub unsafe extern "system" fn Java_io_github_trilane_grpc_Native_callUnary(
             hub,
             &channel,
             id.cast_unsigned(),
-            asked(env, flags, nanos, path, metadata),
+            asked(env, flags, nanos, [path, metadata, lane]),
             env.message(message),
         );
         true
@@ -150,7 +156,7 @@ pub unsafe extern "system" fn Java_io_github_trilane_grpc_Native_callUnary(
 }
 
 /// `static native boolean callStream(long hub, long channel, long id, int flags, long nanos, byte[] path,
-/// byte[] metadata)`: false if there is no such channel.
+/// byte[] metadata, byte[] lane)`: false if there is no such channel.
 ///
 /// # Safety
 /// Called by the VM; `hub` is a hub.
@@ -165,19 +171,20 @@ pub unsafe extern "system" fn Java_io_github_trilane_grpc_Native_callStream(
     nanos: jlong,
     path: jbyteArray,
     metadata: jbyteArray,
+    lane: jbyteArray,
 ) -> jboolean {
     boundary(false, || {
         // SAFETY: as promised.
         let hub = unsafe { at(hub) };
         let Some(channel) = hub.channel(channel.cast_unsigned()) else { return false };
-        client::stream(hub, &channel, id.cast_unsigned(), asked(Env(env), flags, nanos, path, metadata));
+        client::stream(hub, &channel, id.cast_unsigned(), asked(Env(env), flags, nanos, [path, metadata, lane]));
         true
     })
 }
 
-fn asked(env: Env, flags: jint, nanos: jlong, path: jbyteArray, metadata: jbyteArray) -> Asked {
-    let path = env.message(path);
-    Asked { path, metadata: env.bytes(metadata), timeout: u64::try_from(nanos).unwrap_or(0), flags }
+fn asked(env: Env, flags: jint, nanos: jlong, [path, metadata, lane]: [jbyteArray; 3]) -> Asked {
+    let (path, timeout) = (env.message(path), u64::try_from(nanos).unwrap_or(0));
+    Asked { path, metadata: env.bytes(metadata), timeout, flags, lane: env.bytes(lane) }
 }
 
 /// `static native boolean send(long hub, long call, byte[] message, boolean compress)`: whether there is room for

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use trilane_engine::{Engine, transport};
 use trilane_net::server::Message;
 use trilane_net::{Handler, Identity, Io, Limits, Server, ServerStream, ServerTls, Status};
 use trilane_wire::Code;
@@ -37,6 +38,9 @@ pub(crate) fn start(hub: &'static Hub, number: i32, options: &[u8], io: &Arc<Io>
         limits.max_message_size = most;
     }
     let mut builder = Server::builder().limits(limits);
+    if let Some(engine) = Engine::default() {
+        builder = transport::scoped(engine, builder);
+    }
     for (place, path) in all("method").map(text).enumerate() {
         builder = builder.stream(&path, move |stream| Box::pin(serve(hub, (number, place as u32), stream)));
     }
@@ -149,6 +153,7 @@ impl Serving {
         let left = call.time_left().map_or(-1, |t| i64::try_from(t.as_nanos()).unwrap_or(i64::MAX));
         let mut data = left.to_le_bytes().to_vec();
         data.extend(number.to_le_bytes());
+        data.extend_from_slice(call.scope());
         let peer = call.peer().address.to_string();
         self.hub.queue.push(&Record {
             kind: CALL,

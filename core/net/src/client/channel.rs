@@ -24,6 +24,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use trilane_wire::{Code, Status};
 
+/// Jobs whose room is kept.
+const MOST_ROOM: usize = 256;
+
 /// What runs before a call leaves: it may change the metadata, or end the call.
 pub type Interceptor = dyn Fn(&mut Request) -> Result<(), Status> + Send + Sync;
 
@@ -276,16 +279,24 @@ type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// The channel's task: takes jobs and polls every call of the channel, until the channel is dropped and they ended.
 async fn run(inner: Arc<Inner>) {
     let mut calls: FuturesUnordered<Running> = FuturesUnordered::new();
-    poll_fn(|cx| turn(&inner, &mut calls, cx)).await;
+    let mut jobs = Vec::new();
+    poll_fn(|cx| turn(&inner, &mut calls, &mut jobs, cx)).await;
     inner.pool.close();
 }
 
-fn turn(inner: &Arc<Inner>, calls: &mut FuturesUnordered<Running>, cx: &mut Context<'_>) -> Poll<()> {
+/// `room` is empty before and after: the two lists of jobs change places, so that their room is used again.
+fn turn(
+    inner: &Arc<Inner>,
+    calls: &mut FuturesUnordered<Running>,
+    room: &mut Vec<Job>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
     inner.waker.register(cx.waker());
     loop {
-        let jobs = std::mem::take(&mut *inner.jobs.lock());
-        let none = jobs.is_empty();
-        for job in jobs {
+        std::mem::swap(room, &mut *inner.jobs.lock());
+        let none = room.is_empty();
+        room.shrink_to(MOST_ROOM.max(room.len()));
+        for job in room.drain(..) {
             calls.push(match job {
                 Job::Unary(request, message, done) => Box::pin(unary::run(inner.clone(), request, message, done)),
                 Job::Stream(request, exchange) => Box::pin(call::run(inner.clone(), request, exchange)),

@@ -28,10 +28,17 @@ pub struct Request {
     pub(crate) wait_for_ready: bool,
     pub(crate) compress: bool,
     pub(crate) idempotent: bool,
-    pub(crate) delay: Duration,
-    pub(crate) abort: Option<Status>,
-    pub(crate) limit: Option<Duration>,
-    pub(crate) chance: Option<u64>,
+    /// Boxed: every call has room for it, few calls need it.
+    ruled: Option<Box<Ruled>>,
+}
+
+/// What rules want done with a call.
+#[derive(Debug, Clone, Default)]
+struct Ruled {
+    delay: Duration,
+    abort: Option<Status>,
+    limit: Option<Duration>,
+    chance: Option<u64>,
 }
 
 impl Request {
@@ -83,39 +90,48 @@ impl Request {
 
     /// Waits so long before the call is sent; the wait counts as part of its timeout. For interceptors.
     pub fn set_delay(&mut self, delay: Duration) {
-        self.delay = delay;
+        self.ruled().delay = delay;
     }
 
     /// Ends the call with this status, after its delay, in place of sending it. For interceptors.
     pub fn set_abort(&mut self, status: Status) {
-        self.abort = Some(status);
+        self.ruled().abort = Some(status);
     }
 
     /// Gives a unary call no more than this once it is sent, whatever its timeout; streams last as they are asked to.
     /// For interceptors.
     pub fn set_limit(&mut self, limit: Duration) {
-        self.limit = Some(limit);
+        self.ruled().limit = Some(limit);
     }
 
     /// Leaves a number for whoever chooses the call's address: [`PickInput::chance`]. For interceptors.
     pub fn set_chance(&mut self, chance: u64) {
-        self.chance = Some(chance);
+        self.ruled().chance = Some(chance);
+    }
+
+    fn ruled(&mut self) -> &mut Ruled {
+        self.ruled.get_or_insert_default()
+    }
+
+    /// What an interceptor left for whoever chooses the address.
+    fn chance(&self) -> Option<u64> {
+        self.ruled.as_ref().and_then(|ruled| ruled.chance)
     }
 
     /// The earlier of the timeout and of what interceptors leave a unary call.
     fn limited(&mut self) {
-        if let Some(limit) = self.limit {
-            let whole = self.delay.saturating_add(limit);
-            self.timeout = Some(self.timeout.map_or(whole, |timeout| timeout.min(whole)));
-        }
+        let Some(Ruled { delay, limit: Some(limit), .. }) = self.ruled.as_deref() else { return };
+        let whole = delay.saturating_add(*limit);
+        self.timeout = Some(self.timeout.map_or(whole, |timeout| timeout.min(whole)));
     }
 
     /// Waits as interceptors want it; the status that they want in place of an answer.
     async fn held_up(&self) -> Result<(), Status> {
-        if !self.delay.is_zero() {
-            tokio::time::sleep(self.delay).await;
+        let Some(ruled) = &self.ruled else { return Ok(()) };
+        if !ruled.delay.is_zero() {
+            Box::pin(tokio::time::sleep(ruled.delay)).await;
         }
-        self.abort.clone().map_or(Ok(()), Err)
+        ruled.abort.clone().map_or(Ok(()), Err)
     }
 
     /// `/service/method`.

@@ -161,7 +161,7 @@ impl Pool {
         let input = PickInput {
             path: request.path(),
             headers: &request.headers,
-            chance: request.chance,
+            chance: request.chance(),
             targets: &slots.names,
         };
         let address = self.choice.addresses.as_ref().map_or(Ok(None), |pick| pick(&input));

@@ -7,17 +7,19 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Level;
 
-/** What happens to one call, one thing after the other, on the call's executor and in its context. */
+/** What happens to one call, one thing after the other, on the call's executor, in its context and its lane. */
 final class CallQueue extends AtomicInteger implements Runnable {
     private static final long serialVersionUID = 1;
 
     private final transient Executor executor;
     private final transient Context context;
+    private final transient String lane;
     private final transient ConcurrentLinkedQueue<Runnable> tasks = new ConcurrentLinkedQueue<>();
 
-    CallQueue(Executor executor, Context context) {
+    CallQueue(Executor executor, Context context, String lane) {
         this.executor = executor;
         this.context = context;
+        this.lane = lane;
     }
 
     /** Never throws: an executor that refuses (it was shut down) means that the last events run here. */
@@ -36,6 +38,7 @@ final class CallQueue extends AtomicInteger implements Runnable {
     @Override
     public void run() {
         Context before = context.attach();
+        Lane.enter(this, lane);
         try {
             int done = 1;
             do {
@@ -45,6 +48,7 @@ final class CallQueue extends AtomicInteger implements Runnable {
                 }
             } while (addAndGet(-done) > 0);
         } finally {
+            Lane.leave(this);
             context.detach(before);
         }
     }

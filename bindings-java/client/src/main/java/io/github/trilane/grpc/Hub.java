@@ -3,14 +3,19 @@ package io.github.trilane.grpc;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
 /**
- * One queue of the native side, its one poller, and who is told. There is one hub for all channels of the process and
- * one for its servers, so that a server's direct executor cannot hold up a client's answers.
+ * One queue of the native side, its one poller, and who is told. The poller does the I/O of its channels as well. As many
+ * hubs as there are cores, at most four, share the channels of the process, as event loops do; servers have one of their
+ * own, so that a server's direct executor cannot hold up a client's answers.
  */
 final class Hub {
     static final Logger LOG = Logger.getLogger("io.github.trilane.grpc");
@@ -21,9 +26,8 @@ final class Hub {
         boolean on(Record record);
     }
 
-    private static final class Client {
-        static final Hub HUB = new Hub("trilane-poll-client", null);
-    }
+    private static final Hub[] CLIENTS = new Hub[Math.max(1, Math.min(4, Runtime.getRuntime().availableProcessors()))];
+    private static int next;
 
     private static final class Server {
         static final Hub HUB = new Hub("trilane-poll-server", TrilaneServer::called);
@@ -43,8 +47,21 @@ final class Hub {
         poller.start();
     }
 
-    static Hub client() {
-        return Client.HUB;
+    /** The hub of the next channel; each is made with its first one. */
+    static synchronized Hub client() {
+        int place = next++ % CLIENTS.length;
+        next %= CLIENTS.length;
+        if (CLIENTS[place] == null) {
+            CLIENTS[place] = new Hub("trilane-poll-client-" + (place + 1), null);
+        }
+        return CLIENTS[place];
+    }
+
+    /** The channels' hubs that there are. */
+    static synchronized List<Hub> clients() {
+        List<Hub> there = new ArrayList<>(Arrays.asList(CLIENTS));
+        there.removeIf(Objects::isNull);
+        return there;
     }
 
     static Hub server() {
@@ -68,7 +85,7 @@ final class Hub {
         ByteBuffer buffer = room(256 << 10);
         while (true) {
             try {
-                int used = Native.poll(id, buffer, -1);
+                int used = Native.poll(id, buffer);
                 if (used > buffer.capacity()) {
                     buffer = room(used);
                     continue;

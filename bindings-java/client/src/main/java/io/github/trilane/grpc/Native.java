@@ -9,7 +9,7 @@ import java.nio.ByteBuffer;
  * nothing. Where a name and value stand in a {@code byte[]}, {@link Wire} has the form.
  */
 final class Native {
-    private static final int ABI = 1;
+    private static final int ABI = 2;
     /** Why the library cannot be used; null if it can. */
     private static final String PROBLEM = load();
 
@@ -19,7 +19,8 @@ final class Native {
 
     static native long hub();
 
-    static native int poll(long hub, ByteBuffer buffer, long nanos);
+    /** Only the hub's own thread: it does the I/O of the hub's channels until there are records. */
+    static native int poll(long hub, ByteBuffer buffer);
 
     /** How many channels (0), calls (1), servers (2) there are. */
     static native int alive(long hub, int what);
@@ -29,10 +30,11 @@ final class Native {
     static native void channelFree(long hub, long channel);
 
     static native boolean callUnary(
-            long hub, long channel, long id, int flags, long nanos, byte[] path, byte[] metadata, byte[] message);
+            long hub, long channel, long id, int flags, long nanos, byte[] path, byte[] metadata, byte[] lane,
+            byte[] message);
 
     static native boolean callStream(
-            long hub, long channel, long id, int flags, long nanos, byte[] path, byte[] metadata);
+            long hub, long channel, long id, int flags, long nanos, byte[] path, byte[] metadata, byte[] lane);
 
     /** Whether there is room for another message. */
     static native boolean send(long hub, long call, byte[] message, boolean compress);

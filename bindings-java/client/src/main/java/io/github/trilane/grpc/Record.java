@@ -83,6 +83,11 @@ final class Record {
         return buffer.getInt(place(4) + 8);
     }
 
+    /** Of a CALL: the tag that it came with; empty for the baseline. */
+    String lane() {
+        return Wire.text(buffer, place(4) + 12, size(4) - 12);
+    }
+
     byte[] data() {
         return Wire.bytes(buffer, place(4), size(4));
     }

@@ -33,6 +33,7 @@ final class TrilaneClientCall<ReqT, RespT> extends ClientCall<ReqT, RespT>
     private final MethodDescriptor<ReqT, RespT> method;
     private final CallOptions options;
     private final Context context = Context.current();
+    private final String lane = Lane.of(context);
     private final boolean unary;
     private final CallQueue queue;
     private final Executor executor;
@@ -71,7 +72,7 @@ final class TrilaneClientCall<ReqT, RespT> extends ClientCall<ReqT, RespT>
         unary = method.getType() == MethodDescriptor.MethodType.UNARY;
         requested = unary ? new AtomicInteger() : null;
         executor = options.getExecutor() != null ? options.getExecutor() : channel.executor();
-        queue = new CallQueue(executor, context);
+        queue = new CallQueue(executor, context, lane);
     }
 
     @Override
@@ -178,7 +179,8 @@ final class TrilaneClientCall<ReqT, RespT> extends ClientCall<ReqT, RespT>
         id = number;
         byte[] metadata = Wire.flatten(headers);
         byte[] path = Paths.of(method);
-        if (!Native.callStream(channel.hub(), channel.id(), number, flags(gzip), left(), path, metadata)) {
+        byte[] lane = Lane.bytes(this.lane);
+        if (!Native.callStream(channel.hub(), channel.id(), number, flags(gzip), left(), path, metadata, lane)) {
             channel.leave(number);
             finish(Status.UNAVAILABLE.withDescription("the channel was shut down"));
             return;
@@ -203,9 +205,11 @@ final class TrilaneClientCall<ReqT, RespT> extends ClientCall<ReqT, RespT>
         id = number;
         byte[] bytes = message;
         message = null;
+        byte[] path = Paths.of(method);
         byte[] metadata = Wire.flatten(headers);
         int flags = flags(gzip && compress);
-        if (!Native.callUnary(channel.hub(), channel.id(), number, flags, left(), Paths.of(method), metadata, bytes)) {
+        byte[] lane = Lane.bytes(this.lane);
+        if (!Native.callUnary(channel.hub(), channel.id(), number, flags, left(), path, metadata, lane, bytes)) {
             channel.leave(number);
             finish(Status.UNAVAILABLE.withDescription("the channel was shut down"));
         } else if (closed != 0) {

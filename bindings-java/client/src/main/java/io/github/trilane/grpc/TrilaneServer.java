@@ -95,7 +95,7 @@ final class TrilaneServer extends Server {
         Metadata headers = record.headers();
         long left = record.dataLong();
         Tracers traced = Tracers.of(tracers, path.startsWith("/") ? path.substring(1) : path, headers);
-        Context root = traced.filter(Context.ROOT);
+        Context root = traced.filter(Context.ROOT.withValue(Lane.TAG, record.lane()));
         Context.CancellableContext context = left < 0
                 ? root.withCancellation()
                 : root.withDeadline(Deadline.after(left, TimeUnit.NANOSECONDS), Threads.timer());

@@ -46,7 +46,7 @@ final class TrilaneServerCall implements Hub.Sink {
         this.authority = authority;
         this.context = context;
         this.tracers = tracers;
-        queue = new CallQueue(executor, context);
+        queue = new CallQueue(executor, context, Lane.of(context));
     }
 
     void begin(

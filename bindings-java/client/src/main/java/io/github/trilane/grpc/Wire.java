@@ -23,32 +23,46 @@ final class Wire {
 
     /** Options for the native side, in the order of adding. */
     static final class Options {
-        private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+        private final List<byte[]> pairs = new ArrayList<>();
 
         Options add(String name, String value) {
             if (value != null) {
-                pair(out, name.getBytes(StandardCharsets.UTF_8), value.getBytes(StandardCharsets.UTF_8));
+                pairs.add(name.getBytes(StandardCharsets.UTF_8));
+                pairs.add(value.getBytes(StandardCharsets.UTF_8));
             }
             return this;
         }
 
         byte[] bytes() {
-            return out.toByteArray();
+            return pairs(pairs.toArray(new byte[0][]));
         }
     }
 
-    private static void pair(ByteArrayOutputStream out, byte[] name, byte[] value) {
-        length(out, name.length);
-        length(out, value.length);
-        out.write(name, 0, name.length);
-        out.write(value, 0, value.length);
+    /** Names and values in turn. */
+    private static byte[] pairs(byte[][] parts) {
+        int length = 0;
+        for (byte[] part : parts) {
+            length += 4 + part.length;
+        }
+        byte[] out = new byte[length];
+        int at = 0;
+        for (int i = 0; i < parts.length; i += 2) {
+            int name = parts[i].length;
+            int value = parts[i + 1].length;
+            length(out, at, name);
+            length(out, at + 4, value);
+            System.arraycopy(parts[i], 0, out, at + 8, name);
+            System.arraycopy(parts[i + 1], 0, out, at + 8 + name, value);
+            at += 8 + name + value;
+        }
+        return out;
     }
 
-    private static void length(ByteArrayOutputStream out, int n) {
-        out.write(n);
-        out.write(n >> 8);
-        out.write(n >> 16);
-        out.write(n >> 24);
+    private static void length(byte[] out, int at, int n) {
+        out[at] = (byte) n;
+        out[at + 1] = (byte) (n >> 8);
+        out[at + 2] = (byte) (n >> 16);
+        out[at + 3] = (byte) (n >> 24);
     }
 
     /** Metadata for the native side; null if there is none. */
@@ -56,12 +70,7 @@ final class Wire {
         if (metadata == null || InternalMetadata.headerCount(metadata) == 0) {
             return null;
         }
-        byte[][] pairs = InternalMetadata.serialize(metadata);
-        ByteArrayOutputStream out = new ByteArrayOutputStream(64 * pairs.length);
-        for (int i = 0; i < pairs.length; i += 2) {
-            pair(out, pairs[i], pairs[i + 1]);
-        }
-        return out.toByteArray();
+        return pairs(InternalMetadata.serialize(metadata));
     }
 
     /** Metadata out of a record. */

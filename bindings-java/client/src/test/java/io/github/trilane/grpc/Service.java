@@ -15,6 +15,7 @@ import io.grpc.testing.integration.Messages.StreamingInputCallRequest;
 import io.grpc.testing.integration.Messages.StreamingInputCallResponse;
 import io.grpc.testing.integration.TestServiceGrpc;
 import java.util.concurrent.CountDownLatch;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -94,13 +95,14 @@ final class Service extends TestServiceGrpc.TestServiceImplBase implements Serve
     }
 
     static int alive() {
-        int alive = 0;
-        for (Hub hub : new Hub[] {Hub.client(), Hub.server()}) {
-            for (int what = 0; what < 3; what++) {
-                alive += Native.alive(hub.id, what);
-            }
-        }
-        return alive;
+        List<Hub> hubs = Hub.clients();
+        hubs.add(Hub.server());
+        return hubs.stream().mapToInt(hub -> Native.alive(hub.id, 0) + Native.alive(hub.id, 1) + Native.alive(hub.id, 2)).sum();
+    }
+
+    /** How many channels of clients there are. */
+    static int channels() {
+        return Hub.clients().stream().mapToInt(hub -> Native.alive(hub.id, 0)).sum();
     }
 
     /** Waits for what no event tells of; fails after ten seconds. */
