@@ -12,7 +12,7 @@ use vectors::runner::{Bench, Mismatch};
 
 type Check = fn(&mut Bench, &Value) -> Result<(), Mismatch>;
 
-const FILES: [(&str, Check); 10] = [
+const FILES: [(&str, Check); 11] = [
     ("tags", Bench::tag),
     ("carriers", Bench::carrier),
     ("metadata", Bench::metadata),
@@ -23,6 +23,7 @@ const FILES: [(&str, Check); 10] = [
     ("badrules", Bench::bad_rules),
     ("known", Bench::known),
     ("edge", Bench::edge),
+    ("trace", Bench::trace),
 ];
 
 fn here() -> PathBuf {

@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
-from gen import badrules, buckets, carriers, edge, entry, known, metadata, percent, route, route_more, tags, xxh3  # noqa: E402
+from gen import badrules, buckets, carriers, edge, entry, known, metadata, percent, route, route_more, tags, trace, xxh3  # noqa: E402
 from gen.rules import numbered  # noqa: E402
 
 
@@ -34,6 +34,7 @@ def files():
         "badrules": badrules.cases(),
         "known": known.cases(),
         "edge": edge.cases(),
+        "trace": trace.cases(),
     }
 
 

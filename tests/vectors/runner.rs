@@ -1,6 +1,6 @@
 //! One method per file of vectors.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use trilane_engine::{Change, Engine, Instance, Kind, Options, TagId, inbound, outbound};
@@ -280,6 +280,51 @@ impl Bench {
         let kept = engine.pass(&values);
         let ride = pass.iter().enumerate().filter(|(at, _)| kept >> at & 1 == 1).map(|(_, name)| name.as_str());
         same("kept", texts(case, "kept"), ride.collect())
+    }
+
+    /// `trace.json`
+    pub fn trace(&mut self, case: &Value) -> Outcome {
+        let engine = self.engine(case);
+        let (mut expected, mut names) = (texts(case, "names"), engine.trace_names());
+        expected.sort_unstable();
+        names.sort_unstable();
+        same("trace_names", expected, names.iter().map(String::as_str).collect())?;
+        list(case, "steps").iter().enumerate().try_for_each(|(at, step)| traced(&engine, case, step, at))
+    }
+}
+
+fn traced(engine: &Engine, case: &Value, step: &Value, at: usize) -> Outcome {
+    let find = |value: &str| match engine.trace_find(value.as_bytes()) {
+        TagId::NONE => String::new(),
+        id => engine.tag_name(id).map_or_else(|| "no such id".into(), |name| name.to_string()),
+    };
+    let (op, tag) = (text(step, "op"), text(step, "tag"));
+    let what = format!("step {at}: {op}");
+    match op {
+        "in" => {
+            let kind = if text(step, "kind") == "dubbo" { Kind::Dubbo } else { Kind::Http };
+            let found = entered(engine, kind, list(step, "headers"), step["trusted"] == true)?;
+            let source = ["none", "carried", "entry", "trace", "own"][usize::from(found.source)];
+            same(&what, (tag, text(step, "source")), (&*found.tag, source))
+        }
+        "find" => same(&what, tag, &find(text(step, "value"))),
+        _ => {
+            let id = |n: u64| format!("{}{n}", text(step, "prefix"));
+            let count = step["count"].as_u64().expect("a number");
+            let header = texts(case, "names")[0];
+            for n in 0..count {
+                let headers = [json!({"name": "x-mse-tag", "value": tag}), json!({"name": header, "value": id(n)})];
+                entered(engine, Kind::Http, &headers, false)?;
+            }
+            let known: Vec<String> = (0..count).map(|n| find(&id(n))).filter(|tag| !tag.is_empty()).collect();
+            same(&format!("{what}: their tags"), true, known.iter().all(|found| found == tag))?;
+            let most = step["most"].as_u64().expect("a number");
+            same(
+                &format!("{what}: {} are known, of {most}", known.len()),
+                true,
+                (1..=most).contains(&(known.len() as u64)),
+            )
+        }
     }
 }
 

@@ -280,6 +280,56 @@ func (b *bench) edge(c *vector) error {
 	)
 }
 
+func (b *bench) trace(c *vector) error {
+	if err := b.start(c); err != nil {
+		return err
+	}
+	err := same("trace_names", sorted(c.Names), sorted(b.engine.TraceNames()))
+	for at, step := range c.Steps {
+		if err == nil {
+			err = b.traced(fmt.Sprintf("step %d: %s", at, step.Op), c.Names, &step)
+		}
+	}
+	return err
+}
+
+func (b *bench) traced(what string, names []string, s *step) error {
+	find := func(value string) string {
+		if id := b.engine.TraceFind(value); id != 0 {
+			return b.engine.TagName(id)
+		}
+		return ""
+	}
+	switch s.Op {
+	case "in":
+		kind := map[string]Kind{"http": HTTP, "dubbo": Dubbo}[s.Kind]
+		if s.Trusted {
+			kind |= Trusted
+		}
+		r, err := b.entered(kind, s.Headers)
+		return first(err, same(what, s.Tag+" "+s.Source, r.tag+" "+word(sourceWords, r.found.Source)))
+	case "find":
+		return same(what, s.Tag, find(s.Value))
+	}
+	for n := range s.Count {
+		id := fmt.Sprint(s.Prefix, n)
+		if _, err := b.entered(HTTP, []header{{Name: "x-mse-tag", Value: s.Tag}, {Name: names[0], Value: id}}); err != nil {
+			return err
+		}
+	}
+	known := 0
+	for n := range s.Count {
+		switch tag := find(fmt.Sprint(s.Prefix, n)); tag {
+		case "":
+		case s.Tag:
+			known++
+		default:
+			return same(what, s.Tag, tag)
+		}
+	}
+	return same(fmt.Sprintf("%s: %d are known", what, known), true, known >= 1 && known <= s.Most)
+}
+
 func sorted(names []string) []string {
 	return slices.Sorted(slices.Values(names))
 }

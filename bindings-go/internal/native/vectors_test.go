@@ -48,6 +48,15 @@ type vector struct {
 	Peer                                    string
 	Edge                                    uint32
 	Kept                                    []string
+	Steps                                   []step
+}
+
+// step is one of trace.json.
+type step struct {
+	Op, Kind, Tag, Source, Value, Prefix string
+	Trusted                              bool
+	Headers                              []header
+	Count, Most                          int
 }
 
 type header struct {
@@ -131,7 +140,7 @@ func TestVectors(t *testing.T) {
 	}{
 		{"tags", b.tag}, {"carriers", b.carrier}, {"metadata", b.metadata}, {"route", b.route}, {"pick", b.pick},
 		{"percent", b.percent}, {"entry", b.entry}, {"badrules", b.badRules}, {"known", b.known},
-		{"edge", b.edge},
+		{"edge", b.edge}, {"trace", b.trace},
 	}
 	count := 0
 	for _, file := range files {

@@ -77,6 +77,28 @@ def passed_through(jvm, echo):
                 raise AssertionError(f"{client}: {headers} became {got}, expected {wanted}")
 
 
+def traced(jvm, echo):
+    """A call from a thread that has nothing of its request gets the tag that came with its x-request-id."""
+    for client in [path for path in PATHS if path not in ("/okhttp-reused", "/okhttp-clone")]:
+        url, one = f"http://{echo.authority}/", {"x_alone": "1", "x_request_id": client}
+        cases.expect(fetch(jvm, client, url, **one), echo.name, None, client + " unknown id")
+        cases.expect(fetch(jvm, client, url, x_mse_tag="gray", **one), echo.name, "gray", client + " with the tag's")
+        cases.expect(fetch(jvm, client, url, **one), echo.name, "gray", client + " known id")
+        cases.expect(fetch(jvm, client, url, x_mse_tag="gray", x_alone="1"), echo.name, None, client + " without id")
+
+
+def lost(jvm, echo):
+    """Such a call without an id is told with its place; at most one a second is looked at."""
+    for client in ("/hc4", "/hc5", "/hc5-async", "/okhttp"):
+        def places():
+            lines = [line for line in jvm.output().splitlines() if "TRL-323" in line]
+            return {line.split("about=")[1].split('"')[1] for line in lines}
+
+        before = places()
+        bed.eventually(f"{client}: the place of a loss is told", lambda: fetch(
+            jvm, client, f"http://{echo.authority}/", x_mse_tag="gray", x_alone="1") and places() - before)
+
+
 def redirected(jvm, echo, rules):
     """A hop to a host that the rules do not know goes without the tag."""
     named = bed.Echo("named")
@@ -108,10 +130,12 @@ def run(all_cases, age, homes, library):
         return
     echo, rules, port = bed.Echo("echo"), cases.Rules(), bed.free_port()
     arguments = ["-cp", path, "Clients", str(port)]
-    option, named = f"trilane.rules={rules.path}", {"ALICLOUD_SERVICE_HEADER": "x-a"}
+    option, named = f"trilane.rules={rules.path}", {"ALICLOUD_SERVICE_HEADER": "x-a", "TRILANE_TRACE_HEADERS": "x-request-id"}
     with bed.Jvm(homes[jdk], arguments, "ready", port, option, library, environment=named) as jvm:
         all_cases.run(label + "carry", functools.partial(carry, jvm, echo))
         all_cases.run(label + "crowd", functools.partial(crowd, jvm, echo))
         all_cases.run(label + "passed through", functools.partial(passed_through, jvm, echo))
+        all_cases.run(label + "lost", functools.partial(lost, jvm, echo))
+        all_cases.run(label + "traced", functools.partial(traced, jvm, echo))
         all_cases.run(label + "redirected", functools.partial(redirected, jvm, echo, rules))
         all_cases.run(label + "no complaint", functools.partial(quiet, jvm))

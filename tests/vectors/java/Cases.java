@@ -255,6 +255,51 @@ final class Cases implements AutoCloseable {
         same("kept", c.list("kept"), ride);
     }
 
+    void trace(Vector c) throws Exception {
+        start(c);
+        same("trace_names", new TreeSet<>(c.list("names")), new TreeSet<>(engine.traceNames()));
+        List<Vector> steps = c.vectors("steps");
+        for (int at = 0; at < steps.size(); at++) {
+            Vector step = steps.get(at);
+            String what = "step " + at + ": " + step.text("op");
+            switch (step.text("op")) {
+                case "in":
+                    int trusted = step.get("trusted").equals(true) ? Engine.TRUSTED : 0;
+                    Request request = entered(KINDS.indexOf(step.text("kind")) | trusted, step.vectors("headers"));
+                    same(what, step.text("tag") + " " + step.text("source"), request.tagAndSource());
+                    break;
+                case "find":
+                    same(what, step.text("tag"), traced(step.text("value")));
+                    break;
+                default:
+                    fill(what, (String) c.list("names").get(0), step);
+            }
+        }
+    }
+
+    private String traced(String value) {
+        int tag = engine.traceFind(value);
+        return tag == 0 ? "" : engine.tagName(tag);
+    }
+
+    private void fill(String what, String header, Vector step) throws Exception {
+        long count = ((Number) step.get("count")).longValue();
+        Vector tag = new Vector(Map.of("name", "x-mse-tag", "value", step.text("tag")));
+        for (long n = 0; n < count; n++) {
+            entered(0, List.of(tag, new Vector(Map.of("name", header, "value", step.text("prefix") + n))));
+        }
+        long known = 0;
+        for (long n = 0; n < count; n++) {
+            String found = traced(step.text("prefix") + n);
+            if (!found.isEmpty()) {
+                same(what, step.text("tag"), found);
+                known++;
+            }
+        }
+        boolean bounded = known >= 1 && known <= ((Number) step.get("most")).longValue();
+        same(what + ": " + known + " are known", true, bounded);
+    }
+
     void known(Vector c) throws Exception {
         start(c);
         List<Long> published = new ArrayList<>();

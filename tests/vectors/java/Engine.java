@@ -88,6 +88,16 @@ final class Engine implements AutoCloseable {
         return names("trilane_edge_names");
     }
 
+    List<String> traceNames() {
+        return names("trilane_trace_names");
+    }
+
+    int traceFind(String value) {
+        try (Arena arena = Arena.ofConfined()) {
+            return (int) library.call("trilane_trace_find", engine, text(arena, value.getBytes(UTF_8)));
+        }
+    }
+
     List<String> passNames() {
         return names("trilane_pass_names");
     }

@@ -53,6 +53,8 @@ final class Library {
         define("trilane_inbound", JAVA_LONG, engine, JAVA_INT, JAVA_INT, ADDRESS, JAVA_LONG);
         define("trilane_edge_names", JAVA_LONG, engine, ADDRESS, JAVA_LONG);
         define("trilane_edge", JAVA_INT, engine, STR);
+        define("trilane_trace_names", JAVA_LONG, engine, ADDRESS, JAVA_LONG);
+        define("trilane_trace_find", JAVA_INT, engine, STR);
         define("trilane_pass_names", JAVA_LONG, engine, ADDRESS, JAVA_LONG);
         define("trilane_pass", JAVA_INT, engine, ADDRESS, JAVA_LONG);
         define("trilane_known", JAVA_BOOLEAN, engine, STR);

@@ -62,6 +62,7 @@ final class Vectors {
             files.put("badrules", cases::badRules);
             files.put("known", cases::known);
             files.put("edge", cases::edge);
+            files.put("trace", cases::trace);
             for (Map.Entry<String, Check> file : files.entrySet()) {
                 run(vectors.resolve(file.getKey() + ".json"), file.getValue(), cases);
             }

@@ -24,7 +24,7 @@ pub(super) const LIBRARY: Library = Library {
                 (0, "Ljava/lang/String;"),
                 (4, "Lorg/apache/hc/client5/http/protocol/HttpClientContext;"),
             ]),
-            RowOp::MapArg(4, &[Arg::Param(0)]),
+            RowOp::MapArg(4, &[Arg::Param(0), Arg::Param(1)]),
             ("HttpClient5", "begin"),
         ),
         Row::new(

@@ -19,6 +19,8 @@ pub(super) const METHODS: &[Method] = &[
     (c"stripped", c"()V", Function(stripped as *mut _)),
     (c"untagged", c"(Ljava/lang/String;)V", Function(untagged as *mut _)),
     (c"lost", c"(Ljava/lang/String;)V", Function(lost as *mut _)),
+    (c"traceNames", c"()[Ljava/lang/String;", Function(trace_names as *mut _)),
+    (c"traceFind", c"(Ljava/lang/String;)I", Function(trace_find as *mut _)),
     (c"passNames", c"()[Ljava/lang/String;", Function(pass_names as *mut _)),
     (c"tagName", c"(I)Ljava/lang/String;", Function(tag_name as *mut _)),
     (c"tagFind", c"(Ljava/lang/String;)I", Function(tag_find as *mut _)),
@@ -83,6 +85,20 @@ unsafe extern "system" fn lost(env: *mut JNIEnv, _class: jclass, site: jstring) 
             engine.tag_lost(&Env(env).string(site).unwrap_or_default());
         }
     });
+}
+
+unsafe extern "system" fn trace_names(env: *mut JNIEnv, _class: jclass) -> jobjectArray {
+    boundary("traceNames", ptr::null_mut(), || {
+        let Some(engine) = engine() else { return ptr::null_mut() };
+        Env(env).new_strings(engine.trace_names().iter().map(String::as_str))
+    })
+}
+
+unsafe extern "system" fn trace_find(env: *mut JNIEnv, _class: jclass, value: jstring) -> jint {
+    boundary("traceFind", 0, || {
+        let Some(engine) = engine() else { return 0 };
+        Env(env).with_short_string(value, |value| i32::from(engine.trace_find(value).0)).unwrap_or(0)
+    })
 }
 
 unsafe extern "system" fn pass_names(env: *mut JNIEnv, _class: jclass) -> jobjectArray {

@@ -18,8 +18,8 @@ import java.util.concurrent.SynchronousQueue;
 
 /**
  * A service that calls its neighbour in three ways. /queue: by a thread of its own that waits on a queue of its own,
- * with HttpURLConnection; /queue/client: the same with java.net.http; /pool: by a pool; all else: by the request's
- * own thread.
+ * with HttpURLConnection; /queue/client: the same with java.net.http, both with the request's x-request-id; /pool: by
+ * a pool; all else: by the request's own thread.
  */
 public class Loses {
     static final BlockingQueue<String[]> WORK = new LinkedBlockingQueue<>();
@@ -45,12 +45,12 @@ public class Loses {
         String said;
         try {
             if (path.startsWith("/queue")) {
-                WORK.put(new String[] {path, url});
+                WORK.put(new String[] {path, url, exchange.getRequestHeaders().getFirst("x-request-id")});
                 said = DONE.take();
             } else if (path.startsWith("/pool")) {
-                said = POOL.submit(() -> byConnection(url)).get();
+                said = POOL.submit(() -> byConnection(url, null)).get();
             } else {
-                said = byConnection(url);
+                said = byConnection(url, null);
             }
         } catch (Exception e) {
             said = e.toString();
@@ -65,20 +65,26 @@ public class Loses {
         try {
             while (true) {
                 String[] work = WORK.take();
-                DONE.put(work[0].endsWith("client") ? byClient(work[1]) : byConnection(work[1]));
+                DONE.put(work[0].endsWith("client") ? byClient(work[1], work[2]) : byConnection(work[1], work[2]));
             }
         } catch (Exception e) {
             e.printStackTrace();
         }
     }
 
-    static String byClient(String url) throws Exception {
-        HttpRequest request = HttpRequest.newBuilder(URI.create(url)).build();
-        return CLIENT.send(request, HttpResponse.BodyHandlers.ofString()).body();
+    static String byClient(String url, String id) throws Exception {
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url));
+        if (id != null) {
+            request.header("x-request-id", id);
+        }
+        return CLIENT.send(request.build(), HttpResponse.BodyHandlers.ofString()).body();
     }
 
-    static String byConnection(String url) throws IOException {
+    static String byConnection(String url, String id) throws IOException {
         HttpURLConnection connection = (HttpURLConnection) new URL(url).openConnection();
+        if (id != null) {
+            connection.setRequestProperty("x-request-id", id);
+        }
         try (InputStream in = connection.getInputStream()) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         }

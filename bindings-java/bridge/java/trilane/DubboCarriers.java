@@ -16,6 +16,7 @@ public final class DubboCarriers {
     private static final Call ATTACHMENTS = new Call("getObjectAttachments");
     private static final Call SET = new Call("setAttachment", String.class, String.class);
     private static final Inbound.Reader READER = new Reader();
+    private static final Outbound.Headers ATTACHED = new Attached();
 
     private static volatile Names names;
 
@@ -58,8 +59,8 @@ public final class DubboCarriers {
         if (scope != null && scope.pass != null && Trilane.mode == Trilane.ON) {
             pass(invocation, attachments, scope.pass);
         }
-        if (scope != null && scope.id == 0) {
-            scope = null; // it only passes headers on
+        if (scope == null || scope.id == 0) { // or it only passes headers on
+            scope = Traced.of(null, ATTACHED, attachments);
         }
         Object member = attachments.get(MEMBER);
         Object tag = attachments.get(DubboNames.TAG);
@@ -166,6 +167,19 @@ public final class DubboCarriers {
         Names(int epoch, String[] names) {
             this.epoch = epoch;
             this.names = names;
+        }
+    }
+
+    /** The attachments as headers that are read. */
+    private static final class Attached extends Outbound.Headers {
+        @Override
+        String get(Object attachments, String name) throws Throwable {
+            return READER.read(attachments, name);
+        }
+
+        @Override
+        void set(Object attachments, String name, String value) {
+            throw new UnsupportedOperationException(name);
         }
     }
 

@@ -12,17 +12,19 @@ public final class HttpClient4 {
             return;
         }
         Scope scope = Trilane.current();
-        if (scope == null && !Lost.suspect(Trilane.holderOrNull())) {
+        boolean suspect = scope == null && Lost.suspect(Trilane.holderOrNull());
+        if (scope == null && !suspect && !Traced.any()) {
             return;
         }
         try {
             if (!Apache.known(route)) {
                 return;
             }
-            if (scope == null) {
-                Lost.tell();
-            } else {
+            scope = Traced.of(scope, HEADERS, request);
+            if (scope != null) {
                 Outbound.write(scope, HEADERS, request);
+            } else if (suspect) {
+                Lost.tell();
             }
         } catch (Throwable cause) {
             Trilane.failed("httpclient4", cause);

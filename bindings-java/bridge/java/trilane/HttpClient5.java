@@ -18,25 +18,31 @@ public final class HttpClient5 {
     /** {@code MainClientExec.execute(ClassicHttpRequest, ExecChain.Scope, ...)}. */
     public static void write(Object request, Object exchange) {
         if (Trilane.carries(Trilane.HTTPCLIENT5) && request != null && exchange != null) {
-            write(Trilane.current(), request, exchange);
-            lookForLost(exchange);
+            Holder holder = Trilane.holderOrNull();
+            Scope scope = holder == null ? null : holder.scope;
+            write(scope, scope == null && Lost.suspect(holder), request, exchange);
         }
     }
 
     /**
      * {@code AsyncExecChain.Scope(String exchangeId, ..., HttpClientContext, ...)}. A redirect makes another such
-     * object for the same exchange on the client's own thread: the first one's scope stays.
+     * object for the same exchange on the client's own thread: the first one's scope stays. A call that lost its tag is
+     * looked for here, on the thread that makes it.
      */
-    public static Object begin(Object context, Object exchangeId) {
+    public static Object begin(Object context, Object exchangeId, Object route) {
         if (!Trilane.carries(Trilane.HTTPCLIENT5) || context == null || exchangeId == null) {
             return context;
         }
         try {
             Object kept = GET.on(context, KEPT);
             if (!(kept instanceof Kept) || !exchangeId.equals(((Kept) kept).exchange)) {
-                Scope scope = Trilane.current();
+                Holder holder = Trilane.holderOrNull();
+                Scope scope = holder == null ? null : holder.scope;
                 if (scope != null || kept != null) {
                     SET.on(context, KEPT, scope == null ? null : new Kept(exchangeId, scope));
+                }
+                if (scope == null && route != null && Lost.suspect(holder) && Apache.known(route)) {
+                    Lost.tell();
                 }
             }
         } catch (Throwable cause) {
@@ -53,32 +59,25 @@ public final class HttpClient5 {
         try {
             Object context = CONTEXT.on(exchange);
             Object kept = context == null ? null : GET.on(context, KEPT);
-            write(kept instanceof Kept ? ((Kept) kept).scope : null, request, exchange);
+            write(kept instanceof Kept ? ((Kept) kept).scope : null, false, request, exchange);
         } catch (Throwable cause) {
             Trilane.failed("httpclient5", cause);
         }
     }
 
-    private static void lookForLost(Object exchange) {
-        Holder holder = Trilane.holderOrNull();
-        if ((holder == null || holder.scope == null) && Lost.suspect(holder)) {
-            try {
-                if (Apache.known(ROUTE.on(exchange))) {
-                    Lost.tell();
-                }
-            } catch (Throwable cause) {
-                Trilane.failed("httpclient5", cause);
-            }
-        }
-    }
-
-    private static void write(Scope scope, Object request, Object exchange) {
-        if (scope == null) {
+    private static void write(Scope scope, boolean suspect, Object request, Object exchange) {
+        if (scope == null && !suspect && !Traced.any()) {
             return;
         }
         try {
-            if (Apache.known(ROUTE.on(exchange))) {
-                Outbound.write(scope, HEADERS, request);
+            if (!Apache.known(ROUTE.on(exchange))) {
+                return;
+            }
+            Scope of = Traced.of(scope, HEADERS, request);
+            if (of != null) {
+                Outbound.write(of, HEADERS, request);
+            } else if (suspect) {
+                Lost.tell();
             }
         } catch (Throwable cause) {
             Trilane.failed("httpclient5", cause);

@@ -25,7 +25,7 @@ public final class JdkHttpClient {
             Holder holder = Trilane.holderOrNull();
             if (holder != null && holder.scope != null) {
                 holder.sending++;
-            } else if (Lost.suspect(holder)) {
+            } else if (Lost.suspect(holder) || Traced.any()) {
                 Trilane.holder().sending++;
             }
         }
@@ -59,12 +59,15 @@ public final class JdkHttpClient {
             if (uri == null || !Outbound.towards(uri.getHost(), uri.getPort())) {
                 return headers;
             }
-            if (holder.scope == null) {
-                Lost.tell();
+            Fields fields = new Fields(map(headers));
+            Scope scope = Traced.of(holder.scope, WRITER, fields);
+            if (scope == null) {
+                if (Lost.suspect(holder)) {
+                    Lost.tell();
+                }
                 return headers;
             }
-            Fields fields = new Fields(map(headers));
-            Outbound.write(holder.scope, WRITER, fields);
+            Outbound.write(scope, WRITER, fields);
             return fields.headers();
         } catch (Throwable cause) {
             Trilane.failed("jdk-http-client", cause);

@@ -17,8 +17,9 @@ public final class JdkUrlConnection {
             return;
         }
         Holder holder = Trilane.holderOrNull();
-        boolean tagged = holder != null && holder.scope != null;
-        if (!tagged && !Lost.suspect(holder)) {
+        Scope scope = holder == null ? null : holder.scope;
+        boolean suspect = scope == null && Lost.suspect(holder);
+        if (scope == null && !suspect && !Traced.any()) {
             return;
         }
         try {
@@ -26,12 +27,16 @@ public final class JdkUrlConnection {
                 Native.export(Handles.named(headers.getClass(), "sun.net.www.MessageHeader"), PACKAGE, false);
                 opened = true;
             }
-            Hop hop = Hop.of(headers, tagged ? (Hop) holder.urlConnection : null);
-            if (hop != null && !tagged) {
+            Hop hop = Hop.of(headers, holder == null ? null : (Hop) holder.urlConnection);
+            if (hop == null) {
+                return;
+            }
+            scope = Traced.of(scope, HOPS, hop);
+            if (scope != null) {
+                Trilane.holder().urlConnection = hop;
+                Outbound.write(scope, HOPS, hop);
+            } else if (suspect) {
                 Lost.tell();
-            } else if (hop != null) {
-                holder.urlConnection = hop;
-                Outbound.write(holder.scope, HOPS, hop);
             }
         } catch (Throwable cause) {
             Trilane.failed("jdk-url-connection", cause);

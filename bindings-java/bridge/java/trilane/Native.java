@@ -35,6 +35,12 @@ final class Native {
     /** A call without a tag left there, and nobody knows why it has none. */
     static native void lost(String site);
 
+    /** Lower-case names of the headers that name a trace; none where the trace-id table is not used. */
+    static native String[] traceNames();
+
+    /** The number of the tag that came in with this value of such a header; 0 for none. */
+    static native int traceFind(String value);
+
     /** Lower-case names of the headers that are passed through; null where there is no engine. */
     static native String[] passNames();
 

@@ -26,7 +26,8 @@ public final class OkHttp {
             Scope scope = Trilane.current();
             if (scope == null && Lost.suspect(Trilane.holderOrNull())) {
                 Object url = URL.on(request);
-                if (Apache.known(HOST.text(url), PORT.number(url))) {
+                boolean traced = Traced.any() && Traced.of(null, HEADERS, new Edit(request)) != null;
+                if (!traced && Apache.known(HOST.text(url), PORT.number(url))) {
                     Lost.tell();
                 }
             }
@@ -47,16 +48,17 @@ public final class OkHttp {
             return request;
         }
         try {
-            Object scope = TAG.on(request, Scope.class);
-            if (!(scope instanceof Scope)) {
+            Object kept = TAG.on(request, Scope.class);
+            Edit edit = new Edit(request);
+            Scope scope = Traced.of(kept instanceof Scope ? (Scope) kept : null, HEADERS, edit);
+            if (scope == null) {
                 return request;
             }
             Object url = URL.on(request);
             if (!Apache.known(HOST.text(url), PORT.number(url))) {
                 return request;
             }
-            Edit edit = new Edit(request);
-            Outbound.write((Scope) scope, HEADERS, edit);
+            Outbound.write(scope, HEADERS, edit);
             return edit.builder == null ? request : BUILD.on(edit.builder);
         } catch (Throwable cause) {
             Trilane.failed("okhttp", cause);

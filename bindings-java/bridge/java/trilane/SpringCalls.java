@@ -6,7 +6,7 @@ import java.net.URI;
  * For which call does Spring Cloud's balancer choose? The balancer is told when it is asked ({@code choose}); the list
  * it chooses from it learns later, perhaps on another thread. Between the two the scope knows the call.
  *
- * <p>Nothing of this happens while no rule reads values of calls.
+ * <p>Nothing of this happens while no rule reads values of calls and no header names a trace.
  */
 public final class SpringCalls {
     /** Makes choices that know their call. */
@@ -20,7 +20,7 @@ public final class SpringCalls {
     private static final Beside<Around> AROUND =
             new Beside<Around>("reactor.core.publisher.Mono", "io.github.trilane.SpringMono");
 
-    /** Whether rules ask for values of calls, and the epoch for which that holds: twice the epoch, plus one if so. */
+    /** Whether values of calls are asked for, and the epoch for which that holds: twice the epoch, plus one if so. */
     private static volatile long asked = -2;
 
     private SpringCalls() {}
@@ -43,7 +43,7 @@ public final class SpringCalls {
         long now = asked;
         int epoch = Trilane.epoch;
         if (now >> 1 != epoch) {
-            now = (long) epoch << 1 | (Native.rulesByCall() ? 1 : 0);
+            now = (long) epoch << 1 | (Native.rulesByCall() || Traced.any() ? 1 : 0);
             asked = now;
         }
         return (now & 1) != 0;

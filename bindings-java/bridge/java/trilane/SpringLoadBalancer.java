@@ -91,6 +91,7 @@ public final class SpringLoadBalancer {
             }
             Scope scope = Trilane.current();
             Object call = scope == null ? null : scope.call;
+            scope = Traced.of(scope, SpringCalls.READER, call);
             List<?> chosen = listing.choose(scope, SpringCalls.READER, null, call);
             if (chosen == null && listing.retired()) {
                 String name = name(balancer, list);

@@ -25,6 +25,7 @@ import org.apache.http.util.EntityUtils;
 
 /** An ordinary program: each path fetches the given URL with another HTTP client. */
 public class Clients {
+    private static final String ID = "x-request-id";
     private static final CloseableHttpClient HC4 = HttpClients.createDefault();
     private static final CloseableHttpClient HC4_MINIMAL = HttpClients.createMinimal();
     private static final org.apache.hc.client5.http.impl.classic.CloseableHttpClient HC5 =
@@ -47,30 +48,38 @@ public class Clients {
         return new OkHttpClient.Builder().dispatcher(dispatcher).build();
     }
 
-    private static String fetch(String client, String url) throws Exception {
+    private static String fetch(String client, String url, String id) throws Exception {
         switch (client) {
             case "/hc4":
-                return hc4(HC4, url);
+                return hc4(HC4, url, id);
             case "/hc4-minimal":
-                return hc4(HC4_MINIMAL, url);
+                return hc4(HC4_MINIMAL, url, id);
             case "/hc5":
-                return HC5.execute(new org.apache.hc.client5.http.classic.methods.HttpGet(url),
+                org.apache.hc.client5.http.classic.methods.HttpGet get =
+                        new org.apache.hc.client5.http.classic.methods.HttpGet(url);
+                if (id != null) {
+                    get.setHeader(ID, id);
+                }
+                return HC5.execute(get,
                         answer -> org.apache.hc.core5.http.io.entity.EntityUtils.toString(answer.getEntity()));
             case "/hc5-async":
                 SimpleHttpRequest request = new SimpleHttpRequest("GET", URI.create(url));
+                if (id != null) {
+                    request.setHeader(ID, id);
+                }
                 return HC5_ASYNC.execute(request, null).get().getBodyText();
             case "/okhttp":
-                return body(OK.newCall(request(url)).execute());
+                return body(OK.newCall(request(url, id)).execute());
             case "/okhttp-async":
-                return enqueue(OK.newCall(request(url)));
+                return enqueue(OK.newCall(request(url, id)));
             case "/okhttp-reused":
                 if (reused == null) {
-                    reused = OK.newCall(request(url)).request();
+                    reused = OK.newCall(request(url, id)).request();
                 }
                 return body(OK.newCall(reused).execute());
             case "/okhttp-clone":
                 if (template == null) {
-                    template = OK.newCall(request(url));
+                    template = OK.newCall(request(url, id));
                 }
                 return body(template.clone().execute());
             default:
@@ -78,14 +87,32 @@ public class Clients {
         }
     }
 
-    private static String hc4(CloseableHttpClient client, String url) throws IOException {
-        try (CloseableHttpResponse answer = client.execute(new HttpGet(url))) {
+    private static String hc4(CloseableHttpClient client, String url, String id) throws IOException {
+        HttpGet get = new HttpGet(url);
+        if (id != null) {
+            get.setHeader(ID, id);
+        }
+        try (CloseableHttpResponse answer = client.execute(get)) {
             return EntityUtils.toString(answer.getEntity());
         }
     }
 
-    private static Request request(String url) {
-        return new Request.Builder().url(url).build();
+    private static Request request(String url, String id) {
+        Request.Builder request = new Request.Builder().url(url);
+        return (id == null ? request : request.header(ID, id)).build();
+    }
+
+    /** The same on a thread of the program's own, which has nothing of the request but its id. */
+    private static String alone(String client, String url, String id) throws Exception {
+        CompletableFuture<String> done = new CompletableFuture<>();
+        new Thread(() -> {
+            try {
+                done.complete(fetch(client, url, id));
+            } catch (Throwable why) {
+                done.completeExceptionally(why);
+            }
+        }).start();
+        return done.get();
     }
 
     private static String body(Response response) throws IOException {
@@ -115,7 +142,10 @@ public class Clients {
         int status = 200;
         try {
             String query = exchange.getRequestURI().getRawQuery();
-            text = fetch(exchange.getRequestURI().getPath(), URLDecoder.decode(query.substring(4), "UTF-8"));
+            String client = exchange.getRequestURI().getPath();
+            String url = URLDecoder.decode(query.substring(4), "UTF-8");
+            boolean alone = exchange.getRequestHeaders().containsKey("x-alone");
+            text = alone ? alone(client, url, exchange.getRequestHeaders().getFirst(ID)) : fetch(client, url, null);
         } catch (Throwable why) {
             why.printStackTrace();
             status = 500;
