@@ -43,6 +43,19 @@ fn version_is_one_line() {
 }
 
 #[test]
+fn completions_and_the_manual_page_name_the_commands() {
+    for (of, named) in [("bash", "simulate"), ("zsh", "simulate"), ("fish", "simulate"), ("elvish", "simulate")] {
+        let o = trilane(&["completions", of]);
+        assert!(o.status.success() && out(&o).contains(named), "{of}: {}", err(&o));
+    }
+    let page = trilane(&["man"]);
+    assert!(page.status.success() && out(&page).contains(".TH trilane 1"), "{}", err(&page));
+    for command in ["check", "explain", "simulate", "diff", "convert"] {
+        assert!(out(&page).contains(&format!("trilane\\-{command}")), "{command}");
+    }
+}
+
+#[test]
 fn check_tells_good_from_bad_from_missing() {
     let good = File::new("good.yaml", "apiVersion: trilane/v1\nlanes:\n  - {tag: gray}\n");
     let bad = File::new("bad.yaml", "apiVersion: trilane/v1\nlanes:\n  - {tag: gray, falback: none}\n");
