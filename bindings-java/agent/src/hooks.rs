@@ -23,6 +23,8 @@ mod virtual_threads;
 #[cfg(all(test, feature = "jvm"))]
 mod beside;
 #[cfg(test)]
+mod compatibility;
+#[cfg(test)]
 mod versions;
 
 use crate::table::Library;

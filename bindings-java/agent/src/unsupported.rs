@@ -50,6 +50,12 @@ pub(crate) fn report() -> impl Iterator<Item = Hook> {
     rows.map(|(_, row)| Hook { name: row.1, state: "unsupported", classes: 0, misfits: 0 })
 }
 
+/// Every library that is looked for: class, name, what does not happen.
+#[cfg(test)]
+pub(crate) fn rows() -> impl Iterator<Item = Row> {
+    ROWS.iter().copied()
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

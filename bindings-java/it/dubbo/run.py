@@ -41,6 +41,8 @@ def main():
     wanted = options.bed or list(beds.BEDS)
     if not netns.inside():
         beds.build(["33-dubbo", "27"] if options.redeploy else wanted)
+        if options.bad_days:
+            days.neighbours.fetch()
         netns.enter(veth=True)
     # What was started is stopped on the way out, also when somebody stops this script.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

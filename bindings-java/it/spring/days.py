@@ -1,21 +1,28 @@
 """Bad days of a Spring service: odd machines, other agents, hostile input. The service starts and answers in each."""
 
+import concurrent.futures
 import functools
-import glob
+import http.client
+import json
 import os
 import queue
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
+import urllib.request
 import zipfile
 
 import bed
 import cases
 
+sys.path.insert(0, os.path.join(bed.HERE, "../../../tests/tools"))
+
+import neighbours  # noqa: E402
+
 OURS = "__microservice_tag__=%5B%7B%22name%22%3A%22{}%22%7D%5D"
 HOSTILE = os.path.join(bed.HERE, "../../agent/tests/programs/Hostile.java")
-OTEL = os.path.join(bed.HERE, "../../../.cache/bench/opentelemetry-javaagent-*.jar")
 
 
 def lanes(world):
@@ -184,18 +191,68 @@ def input_cases(run, home, jar, library, rest_client):
 
 
 def agents(run, all_cases, home, jar, library):
-    """OpenTelemetry's agent before and after ours."""
-    found = sorted(glob.glob(os.environ.get("TRILANE_OTEL_JAR", OTEL)))
-    if not found:
-        all_cases.skip("OpenTelemetry's agent", "no jar in TRILANE_OTEL_JAR or .cache/bench (make bench leaves one there)")
-        return
-    quiet = [f"-Dotel.{signal}.exporter=none" for signal in ("traces", "metrics", "logs")]
+    """Other people's agents before and after ours."""
+    for name in ("opentelemetry", "skywalking", "jacoco", "ttl"):
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                agent(run, name, neighbours.options(name, folder), home, jar, library)
+        except neighbours.Missing as why:
+            all_cases.skip(name, why)
+    try:
+        arthas(run, neighbours.place("arthas"), home, jar, library)
+    except neighbours.Missing as why:
+        all_cases.skip("arthas", why)
+
+
+def agent(run, name, theirs, home, jar, library):
     for word in ("first", "last"):
         rules = cases.Rules()
-        both = [f"-javaagent:{found[-1]}", f"-agentpath:{library}=trilane.rules={rules.path}"]
-        flags = [*quiet, "-Xmx320m", *(both if word == "first" else both[::-1])]
+        ours = [f"-agentpath:{library}=trilane.rules={rules.path}"]
+        flags = ["-Xmx320m", "-Xcheck:jni", *(theirs + ours if word == "first" else ours + theirs)]
         with cases.World(home, jar, None, rules, True, flags=flags) as world:
-            on_machine(run, f"OpenTelemetry's agent {word}", world, [lanes])
+            on_machine(run, f"{name} {word}", world, [lanes, unwarned])
+
+
+def arthas(run, folder, home, jar, library):
+    """Arthas comes, watches a class that the hook of Tomcat has edited, and goes."""
+    with cases.World(home, jar, library, cases.Rules(), True, flags=["-Xmx320m"]) as world:
+        port = bed.free_port()
+        core = f"{folder}/arthas-core.jar"
+        attach = [f"{home}/bin/java", "-jar", core, "-core", core, "-agent", f"{folder}/arthas-agent.jar"]
+        attach += ["-pid", str(world.jvm.process.pid), "-target-ip", "127.0.0.1"]
+        attach += ["-telnet-port", "0", "-http-port", str(port)]
+        subprocess.run(attach, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+        def command(text):
+            body = json.dumps({"action": "exec", "command": text}).encode()
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/api", body, timeout=120) as answer:
+                    return answer.read().decode()
+            except (OSError, http.client.HTTPException):
+                return ""  # `stop` ends the connection as it likes
+
+        def watched(world):
+            stop = threading.Event()
+
+            def ask():
+                while not stop.is_set():
+                    cases.expect(world.ask("/rt/next", x_mse_tag="gray"), "gray", "gray", "while it is watched")
+
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                asked = pool.submit(ask)
+                answer = command("watch org.apache.catalina.connector.CoyoteAdapter service -n 1")
+                stop.set()
+                asked.result()
+            if '"type":"watch"' not in answer:
+                raise AssertionError(answer[:500])
+
+        def gone(world):
+            command("reset")
+            lanes(world)
+            command("stop")
+            lanes(world)
+
+        on_machine(run, "arthas", world, [lanes, watched, lanes, gone])
 
 
 def days(run, all_cases, home, jar, library):

@@ -141,6 +141,8 @@ def main():
     registered = options.boot if options.nacos is None else options.nacos
     alibaba = ["nacos" + n for n in registered.split(",") if n != "none"]
     if not bed.netns.inside():
+        if options.bad_days:
+            days.neighbours.fetch()
         for boot in boots:
             bed.build("boot" + boot, "app.jar")
         for age in ages:

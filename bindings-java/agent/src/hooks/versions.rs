@@ -8,13 +8,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::LIBRARIES;
-use crate::table::Row;
+use crate::table::{Outcome, Row, Table};
 
 /// A supported version of a library.
-struct Version {
-    library: &'static str,
+pub(super) struct Version {
+    pub(super) library: &'static str,
     /// Its jars, below `~/.m2/repository`.
-    jars: &'static [&'static str],
+    pub(super) jars: &'static [&'static str],
     /// Classes of the library's rows that this version does not have.
     without: &'static [&'static str],
 }
@@ -33,7 +33,7 @@ const SPRING_CLOUD: &[&str] = &[
     "org/springframework/cloud/loadbalancer/core/RandomLoadBalancer",
 ];
 
-const VERSIONS: &[Version] = &[
+pub(super) const VERSIONS: &[Version] = &[
     Version {
         library: "dubbo",
         jars: &["org/apache/dubbo/dubbo/2.7.23/dubbo-2.7.23.jar"],
@@ -185,6 +185,73 @@ fn rows_match_the_oldest_and_the_newest_version_of_their_library() {
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// Every switch: what the class hook makes of every class of the table, from every jar at hand and from the JDK.
+#[test]
+fn a_switch_that_is_off_leaves_the_classes_of_its_library_byte_for_byte() {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let all = LIBRARIES.iter().map(|library| 1u64 << library.bit).sum::<u64>();
+    let mut compared: HashMap<&str, usize> = HashMap::new();
+    let names: BTreeSet<&str> = LIBRARIES.iter().flat_map(|l| l.rows).map(|row| row.class).collect();
+    let jars = VERSIONS.iter().flat_map(|version| version.jars).map(|jar| home.join(".m2/repository").join(jar));
+    let mut sets: Vec<_> = jars.filter(|jar| jar.exists()).map(|jar| extract(&[jar], names.clone())).collect();
+    sets.push(of_the_jdk(&names));
+    for library in LIBRARIES {
+        let table = |bits: u64| {
+            let table = Table::new(LIBRARIES);
+            table.install(bits);
+            table.wake();
+            table
+        };
+        let (on, off, none) = (table(all), table(all & !(1 << library.bit)), table(0));
+        for (class, bytes) in sets.iter().flatten() {
+            let edit = |table: &Table| table.edit(class.as_bytes(), bytes, &mut |_| {});
+            assert!(matches!(edit(&none), Outcome::Untouched), "{class} with everything off");
+            if !library.rows.iter().any(|row| row.class == *class) {
+                let same = match (edit(&on), edit(&off)) {
+                    (Outcome::Edited(on), Outcome::Edited(off)) => on == off,
+                    (on, off) => matches!((on, off), (Outcome::Untouched, Outcome::Untouched)),
+                };
+                assert!(same, "{class} changes with the switch of {}", library.name);
+                continue;
+            }
+            let shared = LIBRARIES.iter().filter(|l| l.rows.iter().any(|row| row.class == *class)).count() > 1;
+            assert!(shared || matches!(edit(&off), Outcome::Untouched), "{}: {class}", library.name);
+            *compared.entry(library.name).or_default() += usize::from(matches!(edit(&on), Outcome::Edited(_)));
+        }
+    }
+    for library in LIBRARIES.iter().filter(|library| compared.get(library.name).is_none_or(|n| *n == 0)) {
+        // Virtual threads come with JDK 21; jars come with the Maven projects in bindings-java/it.
+        println!("skipped: the switch {}: none of its classes is here", library.name);
+    }
+    assert!(compared.values().filter(|n| **n > 0).count() >= 7, "{compared:?}");
+}
+
+/// Those of the classes that the JDK has.
+fn of_the_jdk(names: &BTreeSet<&'static str>) -> HashMap<&'static str, Vec<u8>> {
+    let folder = std::env::temp_dir().join(format!("trilane-jdk-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let mut which = jdk_tool("java");
+    let said = which.args(["-XshowSettings:properties", "-version"]).output().expect("java starts").stderr;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let home = said.lines().find_map(|line| line.trim().strip_prefix("java.home = ")).expect("java.home");
+    let wanted: Vec<String> =
+        names.iter().map(|name| format!("regex:/[^/]+/{}\\.class", name.replace('$', "\\$"))).collect();
+    let mut command = jdk_tool("jimage");
+    command.current_dir(&folder).args(["extract", "--include", &wanted.join(",")]);
+    let status = command.arg(format!("{home}/lib/modules")).status().expect("the JDK's `jimage` program");
+    assert!(status.success(), "jimage extract");
+    let mut found = HashMap::new();
+    for module in std::fs::read_dir(&folder).expect("readable").flatten() {
+        for name in names {
+            if let Ok(bytes) = std::fs::read(module.path().join(format!("{name}.class"))) {
+                found.insert(*name, bytes);
+            }
+        }
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+    found
 }
 
 /// How many methods of a version a row matches; an error where it should match one and does not.

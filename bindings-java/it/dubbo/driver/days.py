@@ -1,15 +1,13 @@
 """Odd arrangements and bad days, on a topology that runs: what Dubbo decides itself, and where the lanes must hold."""
 
-import glob
-import os
 import subprocess
-from pathlib import Path
 from urllib.parse import quote
 
 from driver.asking import answers, until
-from driver.beds import HERE, ZooKeeper, free_port
+from driver.beds import ZooKeeper, free_port
 
-OTEL = str(HERE.parents[2] / ".cache/bench/opentelemetry-javaagent-*.jar")
+import neighbours  # noqa: E402, I001 (driver.beds says where it is)
+
 SECOND_ADDRESS = "192.0.2.11"
 
 
@@ -89,22 +87,27 @@ def checked(topology, check):
 
 
 def agents(topology, check):
-    """OpenTelemetry's agent in front of ours and behind it."""
-    found = sorted(glob.glob(os.environ.get("TRILANE_OTEL_JAR", OTEL)))
-    if not found:
-        return "no jar of OpenTelemetry's agent in TRILANE_OTEL_JAR or .cache/bench (make bench leaves one there)"
-    quiet = [f"-Dotel.{signal}.exporter=none" for signal in ("traces", "metrics", "logs")]
-    for word in ("first", "last"):
-        theirs, ours = f"-javaagent:{Path(found[-1])}", f"-agentpath:{topology.library}"
-        both = [theirs, ours] if word == "first" else [ours, theirs]
-        consumer = topology.node(f"otel-{word}", next="a", http=1, flags=[*quiet, "-Xmx320m", *both])
-        consumer.ready()
-        late = until(consumer, "a-gray > c-gray", x_mse_tag="gray")
-        got = [answers(consumer, 20, x_mse_tag=tag) for tag in ("gray", "", "blue")]
-        wanted = [["a-gray > c-gray"], ["a-base > c-base"], ["a-base > c-base"]]
-        check(f"OpenTelemetry's agent {word}: the lanes are whole", late is not None and got == wanted, str(got))
-        consumer.stop()
-    return None
+    """Other people's agents in front of ours and behind it."""
+    skipped = []
+    for name in ("opentelemetry", "skywalking", "jacoco", "ttl"):
+        folder = topology.folder / name
+        folder.mkdir(exist_ok=True)
+        try:
+            theirs = neighbours.options(name, folder)
+        except neighbours.Missing as why:
+            skipped.append(f"{name}: {why}")
+            continue
+        for word in ("first", "last"):
+            ours = [f"-agentpath:{topology.library}"]
+            both = theirs + ours if word == "first" else ours + theirs
+            consumer = topology.node(f"{name}-{word}", next="a", http=1, flags=["-Xmx320m", *both])
+            consumer.ready()
+            late = until(consumer, "a-gray > c-gray", x_mse_tag="gray")
+            got = [answers(consumer, 20, x_mse_tag=tag) for tag in ("gray", "", "blue")]
+            wanted = [["a-gray > c-gray"], ["a-base > c-base"], ["a-base > c-base"]]
+            check(f"{name} {word}: the lanes are whole", late is not None and got == wanted, str(got))
+            consumer.stop()
+    return "; ".join(skipped) or None
 
 
 def all_tagged(topology, check):
