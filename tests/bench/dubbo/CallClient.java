@@ -8,10 +8,12 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.apache.dubbo.config.ApplicationConfig;
 import org.apache.dubbo.config.ReferenceConfig;
+import org.apache.dubbo.config.RegistryConfig;
 import org.apache.dubbo.config.bootstrap.DubboBootstrap;
 
 /**
- * A consumer that knows its providers by address; arguments: the port, how many of them.
+ * A consumer that knows its providers by address or by a registry; arguments: "address" or "registry", the port of the
+ * providers or of ZooKeeper, how many providers.
  *
  * <p>A number on stdin: that many calls by four threads, then the line "done". Every other call serves a request of
  * lane gray, which no provider is in: lanes then choose from as many providers as Dubbo alone does.
@@ -22,24 +24,27 @@ public final class CallClient {
         String greet(String name);
     }
 
+    /** When the providers started, in milliseconds since 1970: none is warming up. */
+    static final long LONG_AGO = 1700000000000L;
+
     private static final int THREADS = 4;
     private static final String PAYLOAD = new String(new char[100]).replace('\0', 'x');
 
     private CallClient() {}
 
     public static void main(String[] args) throws Exception {
-        StringBuilder urls = new StringBuilder();
-        for (int i = 0; i < Integer.parseInt(args[1]); i++) {
-            urls.append(i == 0 ? "" : ";").append("dubbo://127.0.").append(i / 250).append('.').append(i % 250 + 1)
-                    .append(':').append(args[0]).append("?timestamp=1700000000000");
-        }
         ApplicationConfig application = new ApplicationConfig("bench-consumer");
         application.setQosEnable(false);
         ReferenceConfig<Greeting> reference = new ReferenceConfig<Greeting>();
         reference.setInterface(Greeting.class);
-        reference.setUrl(urls.toString());
         reference.setTimeout(60000);
-        DubboBootstrap.getInstance().application(application).reference(reference).start();
+        DubboBootstrap bootstrap = DubboBootstrap.getInstance().application(application);
+        if (args[0].equals("registry")) {
+            bootstrap.registry(new RegistryConfig("zookeeper://127.0.0.1:" + args[1]));
+        } else {
+            reference.setUrl(urls(args[1], Integer.parseInt(args[2])));
+        }
+        bootstrap.reference(reference).start();
         final Greeting greeting = reference.get();
         greeting.greet(PAYLOAD);
         System.out.println("ready");
@@ -61,6 +66,19 @@ public final class CallClient {
             System.out.println("done");
         }
         System.exit(0);
+    }
+
+    static String address(int number) {
+        return "127.0." + number / 250 + "." + (number % 250 + 1);
+    }
+
+    private static String urls(String port, int providers) {
+        StringBuilder urls = new StringBuilder();
+        for (int i = 0; i < providers; i++) {
+            urls.append(i == 0 ? "" : ";").append("dubbo://").append(address(i)).append(':').append(port)
+                    .append("?timestamp=").append(LONG_AGO);
+        }
+        return urls.toString();
     }
 
     private static void call(Greeting greeting, int calls) {

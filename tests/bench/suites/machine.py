@@ -253,16 +253,17 @@ def put(path, text):
     os.replace(new, path)
 
 
-ABBA = ("on", "off", "off", "on")
 
 
 def abba(seen, switch, child, settle, window):
-    """One turn: on, off, off, on, a window each; what drifts evenly cancels out. Gives the seconds of the switches.
+    """One turn: of the two modes in `seen` the second, the first, the first, the second, a window each; what drifts
+    evenly cancels out. Gives the seconds of the switches.
 
     `settle()` runs after every switch and counts for nothing.
     """
-    of, switched = {"on": [], "off": []}, []
-    for mode in ABBA:
+    first, second = seen
+    of, switched = {first: [], second: []}, []
+    for mode in (second, first, first, second):
         took = switch.to(child, mode)
         if took:
             switched.append(took)

@@ -2,8 +2,9 @@
 
 from . import machine, shop
 
-MOST_PERCENT = 3.0
-SECONDS, LEAST = 360, 30
+MOST_PERCENT, MOST_OBSERVED = 3.0, 1.2
+SECONDS, LEAST = 420, 30
+OBSERVED_SECONDS = 90
 WINDOW, SETTLE = 2000, 800
 
 
@@ -39,11 +40,16 @@ def measure(run):
         for _ in machine.turns(run, "shop-request", SECONDS, LEAST, 2):
             switched += machine.abba(seen, switch, child, lambda: users.ask(SETTLE),
                                      lambda: window(child, users, count))
+        watched = {"on": [], "observe": []}
+        for _ in machine.turns(run, "shop-request, observe", OBSERVED_SECONDS, 6, 2):
+            machine.abba(watched, switch, child, lambda: users.ask(SETTLE), lambda: window(child, users, count))
         users.close()
     table.add("mode off", "µs", seen["off"])
     table.add("mode on", "µs", seen["on"])
     more = [100 * (on / off - 1) for on, off in zip(seen["on"], seen["off"])]
     table.add("mode on adds", "+%", more, MOST_PERCENT, 100.0)
+    ratio = [observe / on for observe, on in zip(watched["observe"], watched["on"])]
+    table.add("mode observe beside on", "x", ratio, MOST_OBSERVED, 1.0)
     table.add("seconds until a switch is in force", "s", switched, 2.0)
     table.note(f"Each request is a call in (Tomcat) and one out (RestTemplate or Feign, LoadBalancer), half of them "
                f"tagged; 4 connections. A turn is four windows, on, off, off, on, of {count:,} requests each; {SETTLE} "
