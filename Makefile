@@ -88,8 +88,8 @@ interop:
 interop-tests:
 	$(call suite,triple: lanes and C ABI,$(CARGO) test --quiet -p trilane-engine -p trilane-ffi --features trilane-ffi/net \
 		--test transport --test net)
-	$(call suite,triple: Go,$(CARGO) build --quiet -p trilane-interop && $(CARGO) build --quiet -p trilane-ffi --features net \
-		&& bindings-go/triple/test.sh target/debug)
+	$(call suite,triple: Go and the pages' examples,$(CARGO) build --quiet -p trilane-interop && $(CARGO) build --quiet -p trilane-ffi --features net \
+		&& bindings-go/triple/test.sh target/debug && python3 tests/interop/examples.py target/debug)
 	$(call suite,interop,$(CARGO) build --quiet -p trilane-interop && python3 tests/interop/run.py --bin target/debug)
 	$(call suite,interop: other clients and proxies,python3 tests/interop/peers.py --bin target/debug \
 		--only curl$(comma)grpcio$(comma)grpc-js$(comma)nginx$(comma)haproxy$(comma)envoy)
@@ -128,6 +128,9 @@ test-all: test interop
 		&& TRILANE_FUZZ_ROUNDS=200000 $(CARGO) test --quiet --release -p trilane-lane --test dubbo)
 	$(call suite,interop: grpc-java as well,python3 tests/interop/run.py --java)
 	$(call suite,interop: other clients and proxies$(comma) dubbo-go$(comma) grpcurl,python3 tests/interop/peers.py)
+	$(call suite,triple: instructions of a call,python3 tests/bench/instructions.py)
+	$(call suite,triple: 20 minutes of soak,$(CARGO) build --quiet -p trilane-interop \
+		&& unshare -rn sh -c 'ip link set lo up && exec target/debug/transport-soak --seconds 1200')
 	$(call suite,triple: Java and dubbo-java,python3 bindings-java/client/dubbo/run.py target/debug)
 	$(call suite,triple: Java with the agent,$(CARGO) build --quiet -p trilane-ffi --features jvm$(comma)java --target-dir target/net \
 		&& python3 bindings-java/client/test.py target/net/debug --agent)

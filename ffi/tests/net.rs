@@ -34,12 +34,17 @@ struct Net(*mut TrilaneNet, *mut TrilaneChannel);
 
 impl Net {
     fn open(target: Option<&str>) -> Net {
+        Net::trusting(target, ABSENT)
+    }
+
+    /// `roots`: a PEM file of trusted certificates, or [`ABSENT`] for plaintext.
+    fn trusting(target: Option<&str>, roots: TrilaneStr) -> Net {
         let (mut net, mut channel) = (null_mut(), null_mut());
         // SAFETY: the out-pointers are valid, the texts live.
         unsafe {
             assert_eq!(trilane_net_new(1, Some(&mut net), None), TrilaneStatus::Ok);
             let opened = match target {
-                Some(t) => trilane_channel_open(net.as_ref(), text(t.as_bytes()), ABSENT, Some(&mut channel), None),
+                Some(t) => trilane_channel_open(net.as_ref(), text(t.as_bytes()), roots, Some(&mut channel), None),
                 None => trilane_channel_echo(net.as_ref(), Some(&mut channel)),
             };
             assert_eq!(opened, TrilaneStatus::Ok);
@@ -212,6 +217,11 @@ fn bad_requests_are_refused_with_words() {
 
 /// A server of the application's on the same net, with a unary method 10 and a stream 11; its port.
 fn serve(net: &Net) -> (*mut TrilaneServer, u16) {
+    serve_as(net, ABSENT, ABSENT)
+}
+
+/// [`serve`] with the files of a certificate and its key.
+fn serve_as(net: &Net, certificates: TrilaneStr, key: TrilaneStr) -> (*mut TrilaneServer, u16) {
     let (mut server, mut port) = (null_mut(), 0);
     let method = |path: &'static str, number, flags| TrilaneMethod {
         struct_size: size_of::<TrilaneMethod>(),
@@ -224,8 +234,8 @@ fn serve(net: &Net) -> (*mut TrilaneServer, u16) {
     let listen = TrilaneListen {
         struct_size: size_of::<TrilaneListen>(),
         address: text(b"127.0.0.1:0"),
-        certificates: ABSENT,
-        key: ABSENT,
+        certificates,
+        key,
         client_roots: ABSENT,
     };
     // SAFETY: everything lives for the calls.
@@ -346,4 +356,51 @@ fn a_server_streams_says_full_and_drains() {
     free(call);
     // SAFETY: it came from the library and is freed once.
     trilane_server_free(Some(unsafe { Box::from_raw(server) }));
+}
+
+/// One certificate for 127.0.0.1 that is its own authority; another that nobody knows is refused.
+#[test]
+fn calls_and_servers_speak_tls() {
+    let folder = std::env::temp_dir().join(format!("trilane-ffi-tls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let make = |name: &str| {
+        let args = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=t \
+                    -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
+        let (key, pem) = (format!("{name}.key"), format!("{name}.pem"));
+        let files = ["-keyout", &key, "-out", &pem];
+        let made = std::process::Command::new("openssl")
+            .args(args.split_whitespace())
+            .args(files)
+            .current_dir(&folder)
+            .output();
+        made.map(|m| assert!(m.status.success(), "{}", String::from_utf8_lossy(&m.stderr)))
+    };
+    if let Err(e) = make("own").and_then(|()| make("stranger")) {
+        return println!("skipped: openssl cannot be run: {e}");
+    }
+    let path = |file: &str| folder.join(file).to_str().unwrap().to_string();
+    let (pem, key, stranger) = (path("own.pem"), path("own.key"), path("stranger.pem"));
+    let net = Net::open(None);
+    let (server, port) = serve_as(&net, text(pem.as_bytes()), text(key.as_bytes()));
+    let target = format!("127.0.0.1:{port}");
+    let client = Net::trusting(Some(&target), text(pem.as_bytes()));
+    free(client.unary(&Net::request(1, "/t.Echo/Unary"), b"secret"));
+    let (_, id, _, parts) = next(&net, &mut Vec::new(), TRILANE_RECORD_SERVED);
+    assert_eq!(parts[4], b"secret");
+    // SAFETY: everything lives for the call.
+    assert_eq!(
+        unsafe { trilane_served_end(net.0.as_ref(), id, Some(&answer(0, b"", Some(b"bye")))) },
+        TrilaneStatus::Ok
+    );
+    let (_, tag, code, parts) = client.poll().remove(0);
+    assert_eq!((tag, code, &parts[4][..]), (1, 0, &b"bye"[..]));
+    for roots in [text(stranger.as_bytes()), ABSENT] {
+        let other = Net::trusting(Some(&target), roots);
+        free(other.unary(&Net::request(2, "/t.Echo/Unary"), b""));
+        let (_, tag, code, parts) = other.poll().remove(0);
+        assert_eq!((tag, code), (2, 14), "{parts:?}");
+    }
+    // SAFETY: it came from the library and is freed once.
+    trilane_server_free(Some(unsafe { Box::from_raw(server) }));
+    std::fs::remove_dir_all(&folder).unwrap();
 }

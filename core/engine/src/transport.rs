@@ -124,9 +124,7 @@ where
     let (asked, name) = (engine.clone(), dialled.clone());
     let pick = move |input: &PickInput<'_>| asked().map_or(Ok(None), |engine| name.address(&engine, input));
     let observe = move |address: &str, reached: bool| {
-        if let Some(engine) = engine() {
-            engine.reached(&dialled.authority, address, reached);
-        }
+        engine().is_some_and(|engine| engine.reached(&dialled.authority, address, reached))
     };
     channel.interceptor(before).addresses(Arc::new(pick)).observer(Arc::new(observe))
 }
@@ -244,15 +242,24 @@ fn aborted(applied: &Applied) -> Option<Code> {
 }
 
 impl Engine {
-    fn reached(&self, authority: &str, address: &str, reached: bool) {
-        let Some(list) = self.authority(authority.as_bytes()) else { return };
+    /// Notes whether an instance could be reached; false if the rules name none with that address.
+    fn reached(&self, authority: &str, address: &str, reached: bool) -> bool {
+        let Some(list) = self.authority(authority.as_bytes()) else { return false };
+        let mut named = false;
         let mut index = 0;
         while let Some(instance) = self.address(list, index) {
             if *instance == *address {
-                self.list_health(list, index, reached);
+                named = true;
+                // Mostly nothing changes: then no I/O thread waits for who publishes.
+                let now =
+                    self.lists.get(list).and_then(|l| Some(l.as_ref()?.list.instances().get(index as usize)?.healthy));
+                if now != Some(reached) {
+                    self.list_health(list, index, reached);
+                }
             }
             index += 1;
         }
+        named
     }
 }
 

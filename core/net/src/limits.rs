@@ -119,4 +119,16 @@ mod tests {
         let missing: Vec<_> = fields.filter(|name| !printed.contains(&format!("{name}="))).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
+
+    #[test]
+    fn the_page_names_every_limit_and_the_worst_cases() {
+        let page = include_str!("../../../docs/triple.md");
+        let debug = format!("{:#?}", Limits::default());
+        let fields = debug.lines().filter_map(|l| l.trim().split_once(": ")).map(|(name, _)| name);
+        let missing: Vec<_> = fields.filter(|name| !page.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "docs/triple.md does not name {missing:?}");
+        assert_eq!(Limits::default().worst_case_connection(), 102_301_696);
+        assert_eq!(Limits::default().worst_case_stream(), 17_842_176);
+        assert!(page.contains("102,301,696 and 17,842,176 bytes"));
+    }
 }

@@ -4,10 +4,13 @@ mod common;
 
 use bytes::Bytes;
 use common::{block, io, serve, services};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use trilane_net::{Channel, ClientTls, Code, Identity, Request, ServerTls, Status};
+use trilane_net::{Channel, ClientTls, Code, Identity, Limits, Request, ServerTls, Status};
 
 /// A folder with an authority, gone with the test.
 struct Authority {
@@ -123,6 +126,53 @@ fn a_changed_certificate_is_served_and_a_bad_one_is_not() {
     authority.issue("server", "new.test");
     assert!(until("new.test"), "the new certificate is served without a restart");
     assert!(call(&old).is_ok(), "a connection made before goes on");
+}
+
+/// Both sides' files are written again and again, piece by piece, under callers whose connections last milliseconds:
+/// no call fails, and in the end both sides show what came last.
+#[test]
+fn certificates_change_under_load_and_no_call_notices() {
+    let Some(authority) = Authority::new("load") else { return };
+    let (identity, own) = (authority.issue("server", "shop.test"), authority.issue("client", "first.test"));
+    let roots = authority.path("ca.pem");
+    let (shown, seen) = (Arc::new(Mutex::new(HashSet::new())), AtomicU64::new(0));
+    let noted = shown.clone();
+    let limits = Limits { max_connection_age: Duration::from_millis(20), ..Limits::default() };
+    let builder = services().limits(limits).tls(ServerTls { identity, clients: Some(roots.clone()) });
+    let builder = builder.unary("/t.Echo/Who", move |call, message| {
+        noted.lock().unwrap().insert(call.peer().certificates[0].clone());
+        Ok(message)
+    });
+    let server = serve(builder, &io());
+    let target = server.local_addr().to_string();
+    let caller = channel(&target, &roots, "shop.test", Some(own));
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for n in 0..4u8 {
+            let (caller, over, seen) = (&caller, &over, &seen);
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    let id = Bytes::from(vec![n; 3]);
+                    let outcome = block(caller.unary(Request::new("/t.Echo/Who").wait_for_ready(true), id.clone()));
+                    assert_eq!(outcome.into_result().unwrap(), id);
+                    seen.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        // The server's new certificate has another name too; it is asked for until it is shown.
+        let end = Instant::now() + Duration::from_secs(30);
+        let mut changed = false;
+        while !changed && Instant::now() < end {
+            authority.issue("client", "second.test");
+            authority.issue("server", "shop.test,DNS:new.test");
+            let other = Identity { certificates: authority.path("client.pem"), key: authority.path("client.key") };
+            let fresh = channel(&target, &roots, "new.test", Some(other));
+            changed = call(&fresh).is_ok() && shown.lock().unwrap().len() > 1;
+        }
+        over.store(true, Ordering::Relaxed);
+        assert!(changed, "both new certificates are shown");
+    });
+    assert!(seen.load(Ordering::Relaxed) > 100);
 }
 
 #[test]

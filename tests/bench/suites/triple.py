@@ -3,17 +3,19 @@
 import contextlib
 import os
 import re
+import resource
 import socket
 import struct
 import subprocess
 import time
 
 from . import machine
-from .machine import ROOT
+from .machine import CACHE, ROOT
 
-MOST_SERVER, MOST_CLIENT, MOST_GO = 0.7, 0.6, 0.6
+MOST_SERVER, MOST_CLIENT, MOST_GO, MOST_INSTRUCTIONS = 0.7, 0.6, 0.6, 36_000
 TONIC = ROOT / "tests/bench/transport"
-CONNECTIONS = 2000
+GO = ROOT / "bindings-go/triple"
+CONNECTIONS = 5000
 
 
 def target():
@@ -29,11 +31,30 @@ def ours():
     return target() / "release/transport-bench"
 
 
+def go_program():
+    return CACHE / "triple.test"
+
+
 def prepare(_run):
     machine.need("cargo", "https://rustup.rs")
-    machine.command(["cargo", "build", "--quiet", "--release", "-p", "trilane-interop", "--bin", "transport-bench"],
-                    title="build transport-bench (cargo)")
-    machine.command(["cargo", "build", "--quiet", "--release"], cwd=TONIC, title="build tonic-bench (cargo)")
+    build = ["cargo", "build", "--quiet", "--release"]
+    programs = ["-p", "trilane-interop", "--bin", "transport-bench", "--bin", "interop-server"]
+    machine.command([*build, *programs], title="build transport-bench (cargo)")
+    machine.command(build, cwd=TONIC, title="build tonic-bench (cargo)")
+    machine.need("go", "https://go.dev/dl")
+    # Beside the programs above: the archive there, with other features, is `make build`'s.
+    beside = target() / "net"
+    machine.command([*build, "-p", "trilane-ffi", "--features", "net", "--target-dir", beside],
+                    title="build the archive with the transport (cargo)")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    package = CACHE / "trilane-static.pc"
+    package.write_text("Name: trilane-static\nDescription: Trilane with its transport\nVersion: 0.1.0\n"
+                       f"Cflags: -I{ROOT}/include\nLibs: {beside}/release/libtrilane.a -lm -ldl -lpthread\n")
+    # Go's cache does not look at the archive: its time is in a flag.
+    stamp = int((beside / "release/libtrilane.a").stat().st_mtime)
+    env = {**os.environ, "PKG_CONFIG_PATH": str(CACHE), "CGO_CFLAGS": f"-g -O2 -DTRILANE_ARCHIVE={stamp}"}
+    machine.command(["go", "test", "-c", "-tags", "trilanenet", "-o", go_program(), "."], cwd=GO, env=env,
+                    title="build the Go client (go)")
 
 
 class Server:
@@ -109,7 +130,7 @@ def servers_rows(run, table, both):
     shapes = {
         "50 x 20, 100 B": ((50, 20, 40_000), {}, MOST_SERVER),
         "10 x 100, 100 B": ((10, 100, 40_000), {}, MOST_SERVER),
-        "10 x 10, 1 MB": ((10, 2, 200), {"size": 1 << 20}, 1.2),
+        "10 x 2, 1 MB": ((10, 2, 200), {"size": 1 << 20}, 1.2),
         "10 x 2, streams of 1,000 messages of 1 KB": ((10, 2, 200), {"watch": 1000}, 1.2),
     }
     for name, (shape, more, goal) in shapes.items():
@@ -118,9 +139,10 @@ def servers_rows(run, table, both):
         table.add(f"server {name}, tonic", "us", [w["server_us"] for w in found[1]])
         table.add(f"server {name}, beside tonic", "x", ratios(found), goal)
         table.add(f"loader's own CPU for it, {name}", "us", [w["loader_cpu_us"] for w in found[0]])
-        if name.startswith("50"):
+        if name.endswith("100 B"):
             for who, kept in zip(("ours", "tonic"), found):
                 table.add(f"overtaking p99, rounds, {name}, {who}", "", [w["rounds_p99"] for w in kept])
+            table.add(f"overtaking p99, {name}, beside tonic", "x", ratios(found, "rounds_p99"), 1.0)
 
 
 def client_rows(run, table, both):
@@ -153,43 +175,118 @@ CALL += frame(0, 1, 1, b"\0\0\0\0\x66\x0a\x64" + b"7" * 100)
 def settled(server):
     """Its resident kB once they no longer grow."""
     last = -1
-    while (now := server.resident()) != last:
+    for _ in range(50):
+        if (now := server.resident()) == last:
+            break
         last = now
         time.sleep(0.2)
-    return now
+    return last
 
 
-def memory_rows(table, both):
+def answered(connection):
+    """Reads up to the frame that ends stream 1: headers (1) with the flag END_STREAM."""
+    got = b""
+    while True:
+        while len(got) < 9 or len(got) < 9 + int.from_bytes(got[:3], "big"):
+            more = connection.recv(4096)
+            if not more:
+                raise machine.Unusable("a connection was closed before its call was answered")
+            got += more
+        length, kind, flags, stream = int.from_bytes(got[:3], "big"), got[3], got[4], int.from_bytes(got[5:9], "big")
+        if stream == 1 and kind == 1 and flags & 1:
+            return
+        got = got[9 + length:]
+
+
+def memory_rows(run, table, both):
+    count = run.pick(CONNECTIONS, 200)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for server, who in zip(both, ("ours", "tonic")):
         before = settled(server)
-        held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(CONNECTIONS)]
+        held = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(count)]
         for one in held:
             one.sendall(PREFACE)
         idle = settled(server)
         for one in held:
             one.sendall(CALL)
         for one in held:
-            got = b""
-            while b"grpc-status" not in got and len(got) < 400:
-                more = one.recv(4096)
-                got += more
-                if not more:
-                    raise machine.Unusable("a connection was closed")
+            answered(one)
         called = settled(server)
         for one in held:
             one.close()
-        table.add(f"memory per connection, idle, {who}", "KB", [(idle - before) / CONNECTIONS])
-        table.add(f"memory per connection, after one call, {who}", "KB", [(called - before) / CONNECTIONS])
+        table.add(f"memory per connection, {count:,} of them, idle, {who}", "KB", [(idle - before) / count])
+        table.add(f"memory per connection, after one call, {who}", "KB", [(called - before) / count])
+
+
+def instructions_of(calls):
+    """Instructions of our server's process for so many calls on 10 x 20, its start and end with them."""
+    port, log = machine.free_port(), CACHE / "callgrind.log"
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={CACHE}/callgrind.out", f"--log-file={log}",
+               str(ours()), "server", f"--port={port}"]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        server.stdout.readline()
+        flags = [f"--port={port}", "--connections=10", "--streams=20", f"--calls={calls}"]
+        failed = figures_of(machine.command([ours(), "load", *flags], env=machine.environment()))["failed"]
+    finally:
+        server.communicate(timeout=60)
+    if failed:
+        raise machine.Unusable(f"{failed:.0f} calls failed under valgrind")
+    return int(re.search(r"Collected : (\d+)", log.read_text()).group(1))
+
+
+def instructions():
+    """Instructions of our server per call on 10 x 20, by callgrind: two lengths, subtracted."""
+    machine.need("valgrind", "apt-get install valgrind")
+    short, long = 4_000, 12_000
+    return (instructions_of(long) - instructions_of(short)) / (long - short)
+
+
+def go_rows(run, table):
+    """CPU of a Go process per unary call with 20 goroutines, ours and grpc-go's in one process."""
+    count, warm = run.pick(20_000, 2_000), run.pick(60_000, 2_000)
+    env = machine.environment()
+    with machine.Child([target() / "release/interop-server", "--port=0", "--address=127.0.0.1"], env,
+                       CACHE / "triple-go-server.log") as server:
+        where = server.wait_line("^listening on ").split()[-1]
+        flags = ["-test.run", "^TestWindows$", "-test.timeout", "10m"]
+        with machine.Child([go_program(), *flags], {**env, "TRILANE_BENCH_TARGET": where},
+                           CACHE / "triple-go.log") as client:
+            client.wait_line("^ready$")
+
+            def window(who, calls):
+                mark, begin = client.mark(), client.cpu()
+                client.tell(f"{who} {calls}")
+                client.wait_line("^done$", since=mark)
+                return 1e6 * (client.cpu() - begin) / calls
+
+            seen = {"theirs": [], "ours": []}
+            for who in seen:
+                window(who, warm)
+            for pair in range(run.pick(9, 3)):
+                for who in ("ours", "theirs") if pair % 2 else ("theirs", "ours"):
+                    seen[who].append(window(who, count))
+    table.add("from Go, 20 goroutines", "us", seen["ours"])
+    table.add("from Go, grpc-go", "us", seen["theirs"])
+    table.add("from Go, beside grpc-go", "x", [a / b for a, b in zip(seen["ours"], seen["theirs"])], MOST_GO)
 
 
 def measure(run):
-    table = run.table("triple", "the transport beside tonic: CPU time per call")
+    table = run.table("triple", "the transport beside tonic and grpc-go: CPU time per call")
     with servers() as both:
         servers_rows(run, table, both)
         client_rows(run, table, both)
     with servers() as both:
-        memory_rows(table, both)
+        memory_rows(run, table, both)
+    go_rows(run, table)
+    try:
+        table.add("server 10 x 20, instructions", "", [instructions()], MOST_INSTRUCTIONS, exact=True)
+    except machine.Unusable as why:
+        table.note(f"Instructions were not counted: {why}")
     table.note("Both servers on one thread, the same loader (ours), windows alternated. The loader's CPU is shown: "
                "where it is larger than the server's, it is the bottleneck of the rate, not of the CPU per call.")
     table.note("Overtaking: how many other calls end while one runs, in units of the calls in flight.")
+    table.note("The client rows: callers and connection on one thread in both programs, the same server (ours). From "
+               "Go: one process, one connection each, the same stub of protoc-gen-go-grpc, the same server.")
     table.show()

@@ -92,8 +92,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// Is told of every attempt to connect whether it worked. Addresses that could not be reached are then tried again
-    /// also while no call waits for them.
+    /// Is told of every attempt to connect whether it worked. While it says so, addresses that could not be reached are
+    /// tried again also when no call asks for them.
     pub fn observer(mut self, observer: Arc<Observer>) -> Self {
         self.choice.observer = Some(observer);
         self

@@ -42,12 +42,12 @@ pub(crate) async fn run(pool: Arc<Shared>, target: Arc<str>) {
             Err(why) => why,
         };
         failures += 1;
-        pool.observe(&target, false);
+        let observed = pool.observe(&target, false);
         if !pool.failed(&target, Status::new(Code::Unavailable, format!("{target}: {why}"))) {
             return;
         }
         tokio::time::sleep(backoff(failures, random())).await;
-        if !pool.waited(&target) {
+        if !pool.waited(&target, observed) {
             return;
         }
     }

@@ -31,8 +31,9 @@ pub type Picker = dyn Fn(&PickInput<'_>) -> Result<usize, Status> + Send + Sync;
 /// call to the targets. A status ends the call. Runs where a [`Picker`] runs.
 pub type AddressPicker = dyn Fn(&PickInput<'_>) -> Result<Option<Arc<str>>, Status> + Send + Sync;
 
-/// Is told whether an address could be reached, at each attempt to connect. Runs on an I/O thread, must not wait.
-pub type Observer = dyn Fn(&str, bool) + Send + Sync;
+/// Is told whether an address could be reached, at each attempt to connect; says whether it wants to hear when one that
+/// could not be reached is back. Runs on an I/O thread, must not wait.
+pub type Observer = dyn Fn(&str, bool) -> bool + Send + Sync;
 
 /// Addresses beside the targets that are kept; above it those without a connection are let go.
 const MOST_ADDRESSES: usize = 256;
@@ -59,6 +60,8 @@ struct Slot {
     target: Arc<str>,
     connections: Vec<Lease>,
     state: State,
+    /// Whether a call has looked here since the last attempt failed.
+    asked: bool,
 }
 
 #[derive(Default)]
@@ -73,7 +76,7 @@ struct Slots {
 
 impl Slot {
     fn new(target: &str) -> Slot {
-        Slot { target: target.into(), connections: Vec::new(), state: State::Idle }
+        Slot { target: target.into(), connections: Vec::new(), state: State::Idle, asked: false }
     }
 }
 
@@ -215,6 +218,7 @@ impl Pool {
         if !more {
             return least.ok_or(None);
         }
+        slot.asked = true;
         match &slot.state {
             State::Idle => {
                 slot.state = State::Connecting;
@@ -235,10 +239,11 @@ impl Pool {
 }
 
 impl Shared {
-    /// Tells who wants to know; before calls that wait for the address look again.
-    pub fn observe(&self, target: &str, reached: bool) {
-        let Some(observer) = &self.observer else { return };
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| observer(target, reached)));
+    /// Tells who wants to know, before calls that wait for the address look again; whether it wants to hear when the
+    /// address is back.
+    pub fn observe(&self, target: &str, reached: bool) -> bool {
+        let Some(observer) = &self.observer else { return false };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| observer(target, reached))).unwrap_or(false)
     }
 
     fn change(&self, target: &str, change: impl FnOnce(&mut Slot, u64)) -> bool {
@@ -267,14 +272,19 @@ impl Shared {
 
     /// An attempt failed; whether to try again after the wait.
     pub fn failed(&self, target: &str, why: Status) -> bool {
-        self.change(target, |slot, _| slot.state = State::Waiting(why))
+        // Calls that wait are woken by this change and look again: who still wants the target is known after the wait.
+        self.change(target, |slot, _| (slot.state, slot.asked) = (State::Waiting(why), false))
     }
 
-    /// The wait after a failure is over: whether somebody still waits for this target, or wants to hear when it is back.
-    pub fn waited(&self, target: &str) -> bool {
-        let wanted = self.observer.is_some() || !self.slots.lock().waiting.is_empty();
-        let state = if wanted { State::Connecting } else { State::Idle };
-        self.change(target, |slot, _| slot.state = state) && wanted
+    /// The wait after a failure is over: whether to try again, because a call has asked for this target meanwhile or
+    /// the observer wants to hear of it. An address that rules no longer name is let go here.
+    pub fn waited(&self, target: &str, observed: bool) -> bool {
+        let mut wanted = false;
+        self.change(target, |slot, _| {
+            wanted = slot.asked || observed;
+            slot.state = if wanted { State::Connecting } else { State::Idle };
+        });
+        wanted
     }
 
     /// A connection has ended.
@@ -292,6 +302,28 @@ pub(crate) fn backoff(failures: u32, random: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An address that cannot be reached is dialled again while calls ask for it or the observer wants to hear of it.
+    #[test]
+    fn an_address_that_nobody_names_any_longer_is_let_go() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let limits = Limits::default();
+        let target = "127.0.0.1:1";
+        let handle = runtime.handle().clone();
+        let pool = Pool::new(vec![target.into()], limits, 1, Choice::default(), None, handle);
+        let mut cx = Context::from_waker(Waker::noop());
+        let request = Request::new("/t.Echo/Unary").wait_for_ready(true);
+        let mut ask = || pool.poll_lease(&mut cx, &request).is_pending();
+        let refused = || Status::new(Code::Unavailable, "refused");
+        assert!(ask(), "the first call starts an attempt and waits");
+        assert!(pool.shared.failed(target, refused()));
+        assert!(ask(), "it is woken, looks again and waits on");
+        assert!(pool.shared.waited(target, false), "a call waits");
+        assert!(pool.shared.failed(target, refused()));
+        assert!(pool.shared.waited(target, true), "the rules name it");
+        assert!(pool.shared.failed(target, refused()));
+        assert!(!pool.shared.waited(target, false), "nobody asks, no rule names it");
+    }
 
     #[test]
     fn backoff_grows_to_two_minutes() {

@@ -210,11 +210,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     }
 
     /// One turn: read and collect, answer what can be answered, and look at the connection again, which writes all
-    /// answers of the turn at once. (Answering between two looks would write each by itself.)
+    /// answers of the turn at once. (Answering between two looks would write each by itself.) What that second look
+    /// brings waits until the other connections have had their turn: a quick peer must not keep the thread.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.timers(cx);
-        loop {
-            let closed = self.collect(cx);
+        let mut closed = self.collect(cx);
+        while !closed {
             let mut progress = !self.opened.is_empty();
             for opened in std::mem::take(&mut self.opened) {
                 self.begin(opened, cx);
@@ -222,13 +223,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             while let Poll::Ready(Some(())) = self.calls.poll_next_unpin(cx) {
                 progress = true;
             }
-            if closed {
-                return Poll::Ready(());
-            }
             if !progress {
                 return Poll::Pending;
             }
+            closed = self.collect(cx);
+            if !self.opened.is_empty() {
+                // Woken only after the runtime has looked at the other sockets.
+                let _ = pin!(tokio::task::yield_now()).poll(cx);
+                return Poll::Pending;
+            }
         }
+        self.finish(cx)
+    }
+
+    /// The connection has ended: what came last is still run, its answers go nowhere.
+    fn finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for opened in std::mem::take(&mut self.opened) {
+            self.begin(opened, cx);
+        }
+        while let Poll::Ready(Some(())) = self.calls.poll_next_unpin(cx) {}
+        Poll::Ready(())
     }
 
     /// Whether the connection has ended.

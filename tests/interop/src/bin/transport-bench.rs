@@ -134,8 +134,12 @@ async fn all(channels: &[Channel], streams: usize, each: usize, work: &Work) -> 
 }
 
 fn load(load: &Load, work: &Work, hold: bool) -> Result<(), Box<dyn std::error::Error>> {
-    let io = Io::new(1)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    // One thread for callers and connections, as the loader of the peer has it.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let io = {
+        let _inside = runtime.enter();
+        Io::current()?
+    };
     let target = format!("127.0.0.1:{}", load.port);
     let channels: Result<Vec<_>, _> = (0..load.connections).map(|_| Channel::builder(&target).open(&io)).collect();
     let channels = channels?;
