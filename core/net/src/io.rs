@@ -38,15 +38,6 @@ impl Io {
         Ok(Arc::new(Io { threads: handles, next: AtomicUsize::new(0), ends: Mutex::new(ends) }))
     }
 
-    /// The runtime that this is called in (tokio, with I/O and time) instead of threads of its own: for programs that
-    /// are written with it. On a runtime of one thread, callers and connections then hand calls over without waking
-    /// another thread. Dropping it ends nothing.
-    pub fn current() -> io::Result<Arc<Io>> {
-        let none = |e| io::Error::other(format!("Io::current is for the inside of a tokio runtime: {e}"));
-        let threads = vec![Handle::try_current().map_err(none)?];
-        Ok(Arc::new(Io { threads, next: AtomicUsize::new(0), ends: Mutex::default() }))
-    }
-
     /// The threads that everyone shares: as many as there are cores, at most four; started by the first call.
     pub fn shared() -> io::Result<Arc<Io>> {
         static SHARED: OnceLock<Arc<Io>> = OnceLock::new();

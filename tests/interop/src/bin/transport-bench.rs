@@ -135,21 +135,17 @@ async fn all(channels: &[Channel], streams: usize, each: usize, work: &Work) -> 
 
 fn load(load: &Load, work: &Work, hold: bool) -> Result<(), Box<dyn std::error::Error>> {
     // One thread for callers and connections, as the loader of the peer has it.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let io = {
-        let _inside = runtime.enter();
-        Io::current()?
-    };
+    let (io, runtime) = Io::driven()?;
     let target = format!("127.0.0.1:{}", load.port);
     let channels: Result<Vec<_>, _> = (0..load.connections).map(|_| Channel::builder(&target).open(&io)).collect();
     let channels = channels?;
     if hold {
-        println!("failed={} connections={}", runtime.block_on(all(&channels, 1, 1, work)), channels.len());
+        println!("failed={} connections={}", runtime.until(all(&channels, 1, 1, work)), channels.len());
         std::io::stdout().flush()?;
         std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
         return Ok(());
     }
-    runtime.block_on(all(
+    runtime.until(all(
         &channels,
         load.streams,
         500_usize.min(load.calls / load.connections).div_ceil(load.streams),
@@ -158,7 +154,7 @@ fn load(load: &Load, work: &Work, hold: bool) -> Result<(), Box<dyn std::error::
     work.log.lock().unwrap_or_else(|e| e.into_inner()).clear();
     let (begun, before) = (Instant::now(), cpu());
     let each = load.calls / (load.connections * load.streams);
-    let failed = runtime.block_on(all(&channels, load.streams, each, work));
+    let failed = runtime.until(all(&channels, load.streams, each, work));
     let (made, took) = (each * load.connections * load.streams, begun.elapsed());
     let mut waited = work.log.lock().map(|l| l.clone()).unwrap_or_default();
     waited.sort_unstable();
