@@ -388,10 +388,8 @@ fn calls_and_servers_speak_tls() {
     let (_, id, _, parts) = next(&net, &mut Vec::new(), TRILANE_RECORD_SERVED);
     assert_eq!(parts[4], b"secret");
     // SAFETY: everything lives for the call.
-    assert_eq!(
-        unsafe { trilane_served_end(net.0.as_ref(), id, Some(&answer(0, b"", Some(b"bye")))) },
-        TrilaneStatus::Ok
-    );
+    let ended = unsafe { trilane_served_end(net.0.as_ref(), id, Some(&answer(0, b"", Some(b"bye")))) };
+    assert_eq!(ended, TrilaneStatus::Ok);
     let (_, tag, code, parts) = client.poll().remove(0);
     assert_eq!((tag, code, &parts[4][..]), (1, 0, &b"bye"[..]));
     for roots in [text(stranger.as_bytes()), ABSENT] {
