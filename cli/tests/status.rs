@@ -36,7 +36,7 @@ fn a_living_process_tells_what_it_does() {
     let engine = Engine::default_or_start(Options { agent_option, explicit: true, binding: "c", ..Options::default() });
     engine.report_hooks(Box::new(|| {
         let hook = |name, state| Hook { name, state, classes: 1, misfits: 0 };
-        vec![hook("tomcat", "active"), hook("okhttp", "waiting")]
+        vec![hook("tomcat", "active"), hook("okhttp", "waiting"), hook("undertow", "unsupported")]
     }));
     let gray = [("alicloud.service.tag", "gray")];
     let instance = |address, metadata| Instance { address, metadata, healthy: true };
@@ -65,6 +65,8 @@ fn a_living_process_tells_what_it_does() {
     for part in ["mode     observe (setting on, rule file observe)", "stock: baseline 1/1 usable, gray 1/1 usable"] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
+    assert!(text.contains("\nhooks    undertow unsupported; tomcat active; okhttp waiting\n"), "{text}");
+    assert_eq!(state["hooks"][2]["state"], "unsupported");
     let prometheus = out(&status(&["--prometheus"]));
     let line = format!("trilane_observed_total{{pid=\"{}\",service=\"stock\"}} 1000\n", std::process::id());
     assert!(prometheus.contains(&line), "{prometheus}");
