@@ -253,11 +253,14 @@ def unknown_hosts(world):
 
 
 def as_stock(world):
-    """Both copies are reached, with and without a tag, and no tag is on the wire."""
+    """Both copies are reached in turn, tagged or not, and no tag is on the wire: unloaded, and after off."""
     for headers in [{}, {"x_mse_tag": "gray"}]:
         answers = [world.ask("/rt/next", **headers) for _ in range(12)]
         if {a["who"] for a in answers} != {"base", "gray"} or {a["tag"] for a in answers} != {None}:
             raise AssertionError(f"not as without the library: {[(a['who'], a['tag']) for a in answers]}")
+        # The balancer goes round the whole list: a list that lacked or doubled a copy would show here.
+        if any(one["who"] == other["who"] for one, other in zip(answers, answers[1:], strict=False)):
+            raise AssertionError(f"the balancer does not go round both: {[a['who'] for a in answers]}")
 
 
 def looks_stock(world):
