@@ -131,6 +131,8 @@ test-all: test interop
 	$(call suite,triple: instructions of a call,python3 tests/bench/instructions.py)
 	$(call suite,triple: 20 minutes of soak,$(CARGO) build --quiet -p trilane-interop \
 		&& unshare -rn sh -c 'ip link set lo up && exec target/debug/transport-soak --seconds 1200')
+	$(call suite,interop: connectconformance,$(CARGO) build --quiet -p trilane-ffi --features net \
+		&& python3 tests/interop/conformance/run.py target/debug)
 	$(call suite,triple: Java and dubbo-java,python3 bindings-java/client/dubbo/run.py target/debug)
 	$(call suite,triple: Java with the agent,$(CARGO) build --quiet -p trilane-ffi --features jvm$(comma)java --target-dir target/net \
 		&& python3 bindings-java/client/test.py target/net/debug --agent)

@@ -4,11 +4,13 @@ package triple
 
 import (
 	"context"
+	"io"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -95,4 +97,47 @@ func TestHeadersOfACallThatIsGone(t *testing.T) {
 		t.Errorf("sending headers ended with %v", err)
 	}
 	<-free
+}
+
+// told answers a stream with a header, one message and a trailer.
+type told struct {
+	testpb.UnimplementedTestServiceServer
+}
+
+func (told) StreamingOutputCall(_ *testpb.StreamingOutputCallRequest, s testpb.TestService_StreamingOutputCallServer) error {
+	s.SetHeader(metadata.Pairs("x-head", "1"))
+	s.SetTrailer(metadata.Pairs("x-tail", "2"))
+	return s.Send(&testpb.StreamingOutputCallResponse{})
+}
+
+// TestHeadersAfterTheEnd: who asks for the headers of a stream only when it has ended gets them.
+func TestHeadersAfterTheEnd(t *testing.T) {
+	_, address := hosted(t, told{})
+	client := testpb.NewTestServiceClient(connect(t, address))
+	stream, err := client.StreamingOutputCall(t.Context(), &testpb.StreamingOutputCallRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	header, _ := stream.Header()
+	if got := append(header.Get("x-head"), stream.Trailer().Get("x-tail")...); strings.Join(got, " ") != "1 2" || err != io.EOF {
+		t.Errorf("got %v, ended with %v", got, err)
+	}
+}
+
+// TestOneRequest: a method that takes one request says so to who sends none.
+func TestOneRequest(t *testing.T) {
+	_, address := hosted(t, told{})
+	desc := &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
+	stream, err := connect(t, address).NewStream(t.Context(), desc, "/grpc.testing.TestService/StreamingOutputCall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream.CloseSend()
+	err = stream.RecvMsg(&testpb.StreamingOutputCallResponse{})
+	if status.Code(err) != codes.Unimplemented || !strings.Contains(err.Error(), "StreamingOutputCall: the request has no message") {
+		t.Errorf("ended with %v", err)
+	}
 }

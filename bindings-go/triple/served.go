@@ -241,17 +241,41 @@ func (s *served) SendMsg(m any) error {
 }
 
 func (s *served) RecvMsg(m any) error {
+	data, err := s.receive()
+	if s.method.stream.ClientStreams {
+		if err != nil {
+			return err
+		}
+		return unmarshal(data, m)
+	}
+	// One request only; gRPC's code for another number is UNIMPLEMENTED (grpc/doc/statuscodes.md).
+	if err == io.EOF {
+		return status.Errorf(codes.Unimplemented, "%s: the request has no message", s.method.path)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := s.receive(); err == nil {
+		return status.Errorf(codes.Unimplemented, "%s: the request has a second message", s.method.path)
+	} else if err != io.EOF {
+		return err
+	}
+	return unmarshal(data, m)
+}
+
+// receive gives the next message, and io.EOF after the last.
+func (s *served) receive() ([]byte, error) {
 	if s.hub.net.ServedReceive(s.id) != nil {
-		return s.gone()
+		return nil, s.gone()
 	}
 	select {
 	case r := <-s.received:
 		if r.kind == native.RecordServedLast {
-			return io.EOF
+			return nil, io.EOF
 		}
-		return unmarshal(r.data, m)
+		return r.data, nil
 	case <-s.ctx.Done():
-		return s.gone()
+		return nil, s.gone()
 	}
 }
 

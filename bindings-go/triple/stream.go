@@ -16,13 +16,14 @@ import (
 
 type stream struct {
 	ctx     context.Context
+	path    string
 	call    *native.Call
 	desc    *grpc.StreamDesc
 	options options
 
 	room     chan struct{} // one token: the stream takes messages again
 	received chan *record  // the answer to a Receive
-	header   chan *record  // the answer to a Headers
+	header   chan *record  // the response headers; empty where the call ended without
 	done     chan struct{} // closed with the last record
 	once     sync.Once
 	asked    sync.Once
@@ -40,7 +41,7 @@ func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method stri
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{ctx: ctx, desc: desc, options: o, room: make(chan struct{}, 1), received: make(chan *record, 1),
+	s := &stream{ctx: ctx, path: method, desc: desc, options: o, room: make(chan struct{}, 1), received: make(chan *record, 1),
 		header: make(chan *record, 1), done: make(chan struct{})}
 	tag := c.hub.add(s.tell)
 	s.call, err = c.channel.Stream(tag, method, md, timeout, o.flags)
@@ -48,6 +49,7 @@ func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method stri
 		c.hub.calls.Delete(tag)
 		return nil, status.Error(codes.Internal, err.Error())
 	}
+	s.call.Headers() // asked for now: who asks after the call's end gets them as well
 	go func() {
 		// Ends with the call, or with the caller's context.
 		select {
@@ -89,12 +91,16 @@ func (s *stream) Context() context.Context { return s.ctx }
 
 func (s *stream) Header() (metadata.MD, error) {
 	s.asked.Do(func() {
-		s.call.Headers()
 		select {
 		case r := <-s.header:
 			s.md = r.headers
 		case <-s.done:
 		case <-s.ctx.Done():
+		}
+		select {
+		case r := <-s.header: // came before the end
+			s.md = r.headers
+		default:
 		}
 		for _, to := range s.options.header {
 			*to = s.md
@@ -178,6 +184,9 @@ func (s *stream) ended() error {
 
 func (s *stream) RecvMsg(m any) error {
 	r, err := s.next()
+	if err == io.EOF && !s.desc.ServerStreams {
+		return status.Errorf(codes.Unimplemented, "%s: the answer is OK but has no message", s.path)
+	}
 	if err != nil {
 		return err
 	}
@@ -187,7 +196,7 @@ func (s *stream) RecvMsg(m any) error {
 	// One reply only: the status decides.
 	if _, err := s.next(); err != io.EOF {
 		if err == nil {
-			err = status.Error(codes.Internal, "the answer has a second message")
+			err = status.Errorf(codes.Unimplemented, "%s: the answer has a second message", s.path)
 		}
 		return err
 	}

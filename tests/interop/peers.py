@@ -131,7 +131,7 @@ def curl(program, options, counts):
         ("no_path", "/nothing", [*grpc, *post], None, ["grpc-status: 12", "/nothing"], b""),
         ("flag_7", empty, grpc, b"\7\0\0\0\0", ["grpc-status: 13", "flag byte 7"], b""),
         ("cut", empty, grpc, b"\0\0\0\0\x09abc", ["grpc-status: 13", "8 of 14"], b""),
-        ("no_message", empty, grpc, b"", ["grpc-status: 13", "no message"], b""),
+        ("no_message", empty, grpc, b"", ["grpc-status: 12", "no message"], b""),
         ("too_large", empty, grpc, b"\0\x40\0\0\0", ["grpc-status: 8", "1073741824"], b""),
         ("snappy", empty, [*grpc, *post, "-H", "grpc-encoding: snappy"], None, ["grpc-status: 12", "snappy", "gzip"], b""),
         ("odd_timeout", empty, [*grpc, "-H", "grpc-timeout: soon"], b"\0" * 5, ["grpc-status: 0"], b"\0" * 5),

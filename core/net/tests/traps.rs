@@ -140,12 +140,13 @@ fn missing_trailers_bad_status_and_bad_encoding_are_clear() {
     ends(cut, Code::Unknown, &["without grpc-status"]);
     let half = |s| [headers(s, false, &[OK, GRPC]), frame(DATA, END_STREAM, s, b"\0\0\0\0\x09abc")].concat();
     ends(half, Code::Internal, &["ended inside a message", "8 of 14"]);
+    ends(cut_but_ok, Code::Internal, &["/t.Echo/Unary", "ended inside a message", "8 of 14"]);
     let odd = |s| headers(s, true, &[OK, GRPC, ("grpc-status", b"99")]);
     ends(odd, Code::Unknown, &["99"]);
     let percent = |s| headers(s, true, &[OK, GRPC, ("grpc-status", b"9"), ("grpc-message", b"100% %zz %4")]);
     ends(percent, Code::FailedPrecondition, &["100% %zz %4"]);
     let snappy = |s| headers(s, false, &[OK, GRPC, ("grpc-encoding", b"snappy")]);
-    ends(snappy, Code::Unimplemented, &["snappy", "gzip"]);
+    ends(snappy, Code::Internal, &["snappy", "gzip"]);
     let flag = |s| [headers(s, false, &[OK, GRPC]), frame(DATA, 0, s, b"\x07\0\0\0\0")].concat();
     ends(flag, Code::Internal, &["flag byte 7", "/t.Echo/Unary"]);
     let unnamed = |s| {
@@ -154,9 +155,29 @@ fn missing_trailers_bad_status_and_bad_encoding_are_clear() {
     };
     ends(unnamed, Code::Internal, &["named no grpc-encoding"]);
     let two = |s| [headers(s, false, &[OK, GRPC]), frame(DATA, 0, s, &[0; 10])].concat();
-    ends(two, Code::Internal, &["second message"]);
+    ends(two, Code::Unimplemented, &["second message"]);
     let none = |s| [headers(s, false, &[OK, GRPC]), headers(s, true, &[("grpc-status", b"0")])].concat();
-    ends(none, Code::Internal, &["no message"]);
+    ends(none, Code::Unimplemented, &["no message"]);
+}
+
+/// A message that was cut, and OK behind it.
+fn cut_but_ok(s: u32) -> Vec<u8> {
+    let half = frame(DATA, 0, s, b"\0\0\0\0\x09abc");
+    [headers(s, false, &[OK, GRPC]), half, headers(s, true, &[("grpc-status", b"0")])].concat()
+}
+
+/// A stream that was cut is no success, whatever its trailers say.
+#[test]
+fn a_cut_stream_that_claims_to_be_ok_fails() {
+    let address = server(cut_but_ok);
+    let channel = Channel::builder(&address.to_string()).open(&io()).unwrap();
+    let call = channel.stream(Request::new("/t.Echo/Stream").timeout(Duration::from_secs(20)));
+    call.half_close();
+    let (status, _) = wait(call.end());
+    assert_eq!(status.code(), Code::Internal, "{status}");
+    for part in ["/t.Echo/Stream", &address.to_string(), "8 of 14"] {
+        assert!(status.message().contains(part), "{status}: {part} is missing");
+    }
 }
 
 /// Resets are mapped by gRPC's table; trap 21 adds NO_ERROR.

@@ -63,7 +63,7 @@ impl Code {
     /// <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>
     pub fn from_http(status: u16) -> Code {
         match status {
-            400 | 431 => Code::Internal,
+            400 => Code::Internal,
             401 => Code::Unauthenticated,
             403 => Code::PermissionDenied,
             404 => Code::Unimplemented,

@@ -129,10 +129,10 @@ impl Wishes<'_> {
 pub(crate) async fn run(stream: &mut ServerStream, desk: Arc<Desk>, number: u32, unary: bool) -> Result<(), Status> {
     let mut message = Bytes::new();
     if unary {
-        let missing = || Status::new(Code::Internal, "a unary request has no message");
+        let missing = || Status::new(Code::Unimplemented, "a unary request has no message");
         message = stream.message().await?.ok_or_else(missing)?.data;
         if stream.message().await?.is_some() {
-            return Err(Status::new(Code::Internal, "a unary request has a second message"));
+            return Err(Status::new(Code::Unimplemented, "a unary request has a second message"));
         }
     }
     let mut open = begin(stream, desk, number, &message);

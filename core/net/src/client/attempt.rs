@@ -109,7 +109,8 @@ pub(crate) fn judge(status: u16, head: &Head, last: bool) -> Result<Encoding, St
         return Err(ended(status, head));
     }
     // A status other than 200 with gRPC's content type comes from dubbo-java; its trailers tell what happened.
-    Encoding::read(head.get("grpc-encoding"))
+    // gRPC wants INTERNAL of a client; UNIMPLEMENTED is a server's word (grpc/doc/compression.md).
+    Encoding::read(head.get("grpc-encoding")).map_err(|s| Status::new(Code::Internal, s.message()))
 }
 
 /// The status in trailers.
@@ -118,6 +119,14 @@ pub(crate) fn ended(http_status: u16, trailers: &Head) -> Status {
         return Status::ok();
     }
     Status::read(&trailers.to_headers()).unwrap_or_else(|| no_status(http_status))
+}
+
+/// What the trailers say; but an OK does not make a message whole that was cut.
+pub(crate) fn whole(status: Status, cut: Option<frame::FrameError>, place: impl FnOnce() -> String) -> Status {
+    match cut {
+        Some(cut) if status.is_ok() => cut.status("response").at(&place()),
+        _ => status,
+    }
 }
 
 /// The status of an answer without `grpc-status`.

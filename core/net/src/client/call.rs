@@ -316,7 +316,11 @@ async fn receiving(
     let reader = incoming.reader;
     let trailers = attempt::trailers(&mut body).await.map_err(|b| Ended::broken(&b, place))?;
     Ok(match trailers {
-        Some(trailers) => (attempt::ended(http_status, &trailers), trailers.to_headers()),
+        Some(trailers) => {
+            let status =
+                attempt::whole(attempt::ended(http_status, &trailers), reader.end().err(), || place.to_string());
+            (status, trailers.to_headers())
+        }
         None => {
             let cut = reader.end().err().map(|e| e.status("response"));
             (cut.unwrap_or_else(|| attempt::no_status(http_status)).at(place), Headers::new())

@@ -173,13 +173,13 @@ async fn once(
     let encoding = match attempt::judge(http_status, &headers, last) {
         Ok(encoding) => encoding,
         Err(status) if status.is_ok() => {
-            return Ok(at(Status::new(Code::Internal, "the answer is OK but has no message"), headers));
+            return Ok(at(Status::new(Code::Unimplemented, "the answer is OK but has no message"), headers));
         }
         Err(status) => return Ok(at(status, headers)),
     };
     let Answered { reply, trailers, rest } = received(body, inner.limits.max_message_size, &place).await?;
     let status = match &trailers {
-        Some(trailers) => attempt::ended(http_status, trailers),
+        Some(trailers) => attempt::whole(attempt::ended(http_status, trailers), rest, &place),
         None => rest.map_or_else(|| attempt::no_status(http_status), |e| e.status("response")).at(&place()),
     };
     let mut outcome =
@@ -193,7 +193,7 @@ async fn once(
             }
         }
         None if outcome.status.is_ok() => {
-            outcome.status = Status::new(Code::Internal, "the answer is OK but has no message").at(&place());
+            outcome.status = Status::new(Code::Unimplemented, "the answer is OK but has no message").at(&place());
         }
         None => {}
     }
@@ -217,7 +217,7 @@ async fn received(mut body: Body, limit: u32, place: &impl Fn() -> String) -> Re
         reader.push(piece);
         while let Some(message) = reader.next().map_err(|e| Ended::Status(e.status("response").at(&place())))? {
             if reply.replace(message).is_some() {
-                let status = Status::new(Code::Internal, "the answer has a second message");
+                let status = Status::new(Code::Unimplemented, "the answer has a second message");
                 return Err(Ended::Status(status.at(&place())));
             }
         }

@@ -48,7 +48,7 @@ impl Health {
             .stream("/grpc.health.v1.Health/Watch", move |stream| {
                 let mut states = watched.subscribe();
                 Box::pin(async move {
-                    let missing = || Status::new(Code::Internal, "the request has no message");
+                    let missing = || Status::new(Code::Unimplemented, "the request has no message");
                     let service = asked(&stream.message().await?.ok_or_else(missing)?.data)?;
                     let mut last = 0;
                     loop {

@@ -180,7 +180,7 @@ fn unary<'a>(
     handler: &'a UnaryFn,
 ) -> Pin<Box<dyn Future<Output = Result<(), Status>> + Send + 'a>> {
     Box::pin(async move {
-        let missing = || Status::new(Code::Internal, "a unary request has no message");
+        let missing = || Status::new(Code::Unimplemented, "a unary request has no message");
         let message = stream.message().await?.ok_or_else(missing)?;
         let reply = handler(&mut stream.call, message.data)?;
         stream.send(reply).await

@@ -56,7 +56,7 @@ impl Unary {
         self.reader.push(piece);
         while let Some(message) = self.reader.next().map_err(|e| e.status("request"))? {
             if self.message.is_some() {
-                return Err(Status::new(Code::Internal, "a unary request has a second message"));
+                return Err(Status::new(Code::Unimplemented, "a unary request has a second message"));
             }
             self.message = Some(message);
         }
@@ -72,7 +72,7 @@ impl Unary {
 
     fn answer(&mut self) -> Result<(bool, Bytes), Status> {
         let Some(message) = self.message.take() else {
-            return Err(Status::new(Code::Internal, "a unary request has no message"));
+            return Err(Status::new(Code::Unimplemented, "a unary request has no message"));
         };
         self.call.was_compressed = message.compressed;
         let data = inflated(&self.call, message, &self.shared.hosted)?;
