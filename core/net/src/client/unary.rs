@@ -179,7 +179,7 @@ async fn once(
     };
     let Answered { reply, trailers, rest } = received(body, inner.limits.max_message_size, &place).await?;
     let status = match &trailers {
-        Some(trailers) => attempt::whole(attempt::ended(http_status, trailers), rest, &place),
+        Some(trailers) => attempt::whole(attempt::ended(http_status, trailers), rest, place),
         None => rest.map_or_else(|| attempt::no_status(http_status), |e| e.status("response")).at(&place()),
     };
     let mut outcome =
