@@ -253,8 +253,6 @@ def put(path, text):
     os.replace(new, path)
 
 
-
-
 def abba(seen, switch, child, settle, window):
     """One turn: of the two modes in `seen` the second, the first, the first, the second, a window each; what drifts
     evenly cancels out. Gives the seconds of the switches.
