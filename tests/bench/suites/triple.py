@@ -204,9 +204,10 @@ def memory_rows(run, table, both):
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for server, who in zip(both, ("ours", "tonic")):
         before = settled(server)
-        held = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(count)]
-        for one in held:
-            one.sendall(PREFACE)
+        held = []
+        for _ in range(count):
+            held.append(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            held[-1].sendall(PREFACE)
         idle = settled(server)
         for one in held:
             one.sendall(CALL)
