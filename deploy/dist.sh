@@ -2,11 +2,15 @@
 # dist.sh [ARCH...]: one tarball per machine in dist/: libtrilane.so (glibc 2.17 and later, no libgcc_s), libtrilane.a,
 # trilane.h, the static program, LICENSE, NOTICE, sbom.json, SHA256SUMS. Same sources and compiler, same bytes.
 # x86_64 is what the tests run; aarch64 is built and untested.
+# dist.sh --twice [ARCH...]: makes them of the last commit in two directories, at once, and compares every file.
+# dist.sh --needs: links the library as a release is linked, but not optimised, and says what it asks of a machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 target=${CARGO_TARGET_DIR:-$root/target}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+what=tarballs
+case "${1:-}" in --twice | --needs) what=${1#--}; shift ;; esac
 [ $# -gt 0 ] || set -- x86_64
 
 if ! command -v cargo-zigbuild >/dev/null; then
@@ -17,16 +21,45 @@ fi
 
 # Nothing of the building machine stays in the files.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
-export RUSTFLAGS="--remap-path-prefix=$root=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+remap="--remap-path-prefix=$root=. --remap-path-prefix=$target=target --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+export RUSTFLAGS=$remap
 
-# The .so asks for glibc 2.17 at most, and for no libgcc_s, which small images do not have.
+# The .so asks for glibc 2.17 at most, and for no libgcc_s, which small images do not have; what has no version is weak.
 check_library() {
-    local newest
+    local newest loose
     newest=$(readelf -V --wide "$1" | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -1)
     [ "$(printf '%s\nGLIBC_2.17\n' "$newest" | sort -V | tail -1)" = GLIBC_2.17 ] || { echo "$1 needs $newest" >&2; return 1; }
     if readelf -d "$1" | grep -q 'NEEDED.*libgcc_s'; then echo "$1 needs libgcc_s" >&2; return 1; fi
+    loose=$(readelf --dyn-syms --wide "$1" | awk '$5 == "GLOBAL" && $7 == "UND" && $8 !~ /@/ { print $8 }' | xargs)
+    [ -z "$loose" ] || { echo "$1: nothing says who has $loose" >&2; return 1; }
     echo "$1: at most $newest, no libgcc_s"
 }
+
+# Two clones whose paths differ in length too, each with a target directory of its own.
+twice() {
+    local one other makers=() maker tarball
+    both=$(mktemp -d)
+    trap 'rm -rf "$both"' EXIT
+    one=$both/one other=$both/and/the/other
+    for maker in "$one" "$other"; do
+        git clone --quiet "$root" "$maker"
+        (cd "$maker" && env -u CARGO_TARGET_DIR -u RUSTFLAGS deploy/dist.sh "$@") &
+        makers+=($!)
+    done
+    for maker in "${makers[@]}"; do wait "$maker"; done
+    for maker in "$one" "$other"; do
+        for tarball in "$maker"/dist/*.tar.gz; do tar -C "$maker/dist" -xzf "$tarball"; done
+    done
+    diff -rq "$one/dist" "$other/dist" && (cd "$one/dist" && sha256sum -- *.tar.gz) && echo "twice the same bytes"
+}
+
+case $what in
+twice) twice "$@"; exit ;;
+needs)
+    CARGO_PROFILE_DEV_DEBUG=0 cargo zigbuild --quiet -p trilane-ffi --features jvm --lib --target x86_64-unknown-linux-gnu.2.17
+    check_library "$target/x86_64-unknown-linux-gnu/debug/libtrilane.so"
+    exit ;;
+esac
 
 for arch in "$@"; do
     gnu=$arch-unknown-linux-gnu musl=$arch-unknown-linux-musl name=trilane-$version-$arch-linux
