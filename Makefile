@@ -15,7 +15,7 @@ suite = @echo "== $(1)"; start=$$SECONDS; { $(2); } || exit 1; echo "== $(1): $$
 # Shows a suite's lines, and at the end how many things it says that it skipped.
 skips = awk '{ print; fflush() } /^skipped: / { n++ } END { print n + 0 " skipped" }'
 
-.PHONY: help tools build net dist test test-all demo vectors bench clean rust-tests java-tests go-tests demo-tests lint interop interop-tests rules-tests fuzz-tests
+.PHONY: help tools build net dist test test-all demo vectors bench clean rust-tests needs-tests java-tests go-tests demo-tests lint interop interop-tests rules-tests fuzz-tests
 
 help:
 	@sed -n '1,5s/^# //p' Makefile
@@ -95,6 +95,10 @@ interop-tests:
 		--only curl$(comma)grpcio$(comma)grpc-js$(comma)nginx$(comma)haproxy$(comma)envoy)
 	$(call suite,triple: Java,$(CARGO) build --quiet -p trilane-ffi --features java && python3 bindings-java/client/test.py target/debug)
 
+# Linked as a release is, not optimised: a second with nothing new, half a minute of CPU the first time.
+needs-tests:
+	$(call suite,library: glibc 2.17 at most and no libgcc_s,deploy/dist.sh --needs)
+
 go-tests: build
 	$(call suite,go,bindings-go/test.sh)
 
@@ -120,7 +124,7 @@ vectors: build
 	echo "vectors: rust=$$rust java=$${java:-skipped} go=$$go"; \
 	[ "$$rust" = "$$go" ] && [ "$${java:-$$rust}" = "$$rust" ] || { echo "the counts differ"; exit 1; }
 
-test: tools build lint rust-tests vectors rules-tests java-tests go-tests interop-tests demo-tests fuzz-tests
+test: tools build lint rust-tests needs-tests vectors rules-tests java-tests go-tests interop-tests demo-tests fuzz-tests
 
 # Versions x JDKs, every bed, a real Nacos, every class of the JDK and of the jars at hand through the class editor.
 test-all: test interop
@@ -147,6 +151,7 @@ test-all: test interop
 	$(call suite,go: dubbo-go,bindings-go/test.sh dubbo)
 	$(call suite,the release before this one in one chain,python3 tests/previous.py)
 	$(call suite,class editor: stress,$(CARGO) run --quiet --release -p trilane-classedit --example stress -- $$HOME/.m2)
+	$(call suite,dist: the same bytes when built twice,deploy/dist.sh --twice)
 	$(call suite,rules: mutated texts,TRILANE_FUZZ=200000 $(CARGO) test --quiet --release -p trilane-lane --test fuzz)
 	$(call suite,fuzz: ten minutes each,fuzz/run.py 600)
 	$(call suite,rules: 1$(comma)000 reloads at up to a second,TRILANE_RELOADS=long $(CARGO) test --quiet -p trilane-engine --lib reload)

@@ -15,7 +15,14 @@ case "${1:-}" in --twice | --needs) what=${1#--}; shift ;; esac
 
 if ! command -v cargo-zigbuild >/dev/null; then
     zig=$root/.cache/zig
-    [ -x "$zig/bin/cargo-zigbuild" ] || { python3 -m venv "$zig" && "$zig/bin/pip" install --quiet ziglang cargo-zigbuild; }
+    if ! [ -x "$zig/bin/cargo-zigbuild" ]; then
+        python3 -m venv "$zig" && "$zig/bin/pip" install --quiet ziglang==0.17.1 cargo-zigbuild==0.24.0 || {
+            why="no cargo-zigbuild: pip could not fetch it; install it with ziglang, or reach PyPI"
+            [ $what = needs ] && echo "skipped: what the library asks of a machine: $why" && exit
+            echo "$why" >&2
+            exit 1
+        }
+    fi
     export PATH=$zig/bin:$PATH
 fi
 
@@ -56,8 +63,9 @@ twice() {
 case $what in
 twice) twice "$@"; exit ;;
 needs)
-    CARGO_PROFILE_DEV_DEBUG=0 cargo zigbuild --quiet -p trilane-ffi --features jvm --lib --target x86_64-unknown-linux-gnu.2.17
-    check_library "$target/x86_64-unknown-linux-gnu/debug/libtrilane.so"
+    gnu=$(uname -m)-unknown-linux-gnu
+    CARGO_PROFILE_DEV_DEBUG=0 cargo zigbuild --quiet -p trilane-ffi --features jvm --lib --target "$gnu.2.17"
+    check_library "$target/$gnu/debug/libtrilane.so"
     exit ;;
 esac
 

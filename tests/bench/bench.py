@@ -18,7 +18,7 @@ from importlib import import_module
 from suites import figures, machine
 
 SUITES = ["hello", "route", "rules", "crossing", "dubbo-router", "dubbo-rules", "dubbo-call", "triple", "java-client",
-          "shop-start", "shop-request", "footprint"]
+          "shop-start", "shop-request", "footprint", "operate"]
 INSIDE = "--inside"
 
 
