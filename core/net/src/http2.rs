@@ -2,7 +2,7 @@
 //! it is the `h2` crate; nothing of that crate or of `http` is seen above this file.
 
 use crate::limits::Limits;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -168,19 +168,67 @@ impl Body {
     }
 }
 
+/// Short messages are gathered up to one DATA frame of the usual size (RFC 9113 section 4.2).
+const GATHERED: usize = 16_384;
+/// A longer message is sent as it is, without a copy.
+const SHORT: usize = 4_096;
+
 /// The sending half of a stream, once its headers are out.
 pub(crate) struct Sender {
     stream: SendStream<Piece>,
+    /// Framed messages that go out as one piece: the engine writes each piece by a system call of its own. Only a
+    /// server's streams have any; boxed, since a client's call is to stay small.
+    gathered: Option<Box<BytesMut>>,
 }
 
 impl Sender {
+    fn new(stream: SendStream<Piece>) -> Self {
+        Self { stream, gathered: None }
+    }
+
+    /// Takes a message; a short one waits for others until [`Sender::flush`]. False if it is longer than 4 GiB.
+    pub fn message(&mut self, compressed: bool, data: Bytes) -> Result<bool, Broken> {
+        if data.len() > SHORT {
+            self.flush()?;
+            return match Piece::message(compressed, data) {
+                Some(piece) => self.data(piece, false).map(|()| true),
+                None => Ok(false),
+            };
+        }
+        let gathered = self.gathered.get_or_insert_default();
+        gathered.extend_from_slice(&frame::prefix(compressed, data.len() as u32));
+        gathered.extend_from_slice(&data);
+        if gathered.len() >= GATHERED { self.flush().map(|()| true) } else { Ok(true) }
+    }
+
+    /// Gives what was gathered to the engine. To be called when the handler has nothing more to say for now.
+    pub fn flush(&mut self) -> Result<(), Broken> {
+        match &mut self.gathered {
+            Some(gathered) if !gathered.is_empty() => {
+                let all = gathered.split().freeze();
+                self.data(Piece::bare(all), false)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.gathered.as_ref().map_or(0, |gathered| gathered.len())
+    }
+
     /// Ready when the stream may take another message: its queue is not over the limit and the peer's window is
     /// not empty.
     pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        self.stream.reserve_capacity(1);
+        // What is gathered takes room too; where there is none for more, it goes out.
+        self.stream.reserve_capacity(1 + self.waiting());
         loop {
-            if self.stream.capacity() > 0 {
+            if self.stream.capacity() > self.waiting() {
                 return Poll::Ready(Ok(()));
+            }
+            if self.waiting() > 0 {
+                self.flush()?;
+                self.stream.reserve_capacity(1);
+                continue;
             }
             match ready!(self.stream.poll_capacity(cx)) {
                 Some(Ok(_)) => {}
@@ -197,6 +245,7 @@ impl Sender {
 
     /// Queues trailers, which end this half.
     pub fn trailers(&mut self, map: HeaderMap) -> Result<(), Broken> {
+        self.flush()?;
         self.stream.send_trailers(map).map_err(|e| Broken::from_h2(&e))
     }
 
@@ -250,7 +299,7 @@ impl Reply {
             }
             append(map, more);
             let sent = respond.send_response(response, false).map_err(|e| Broken::from_h2(&e));
-            *self = sent.map(|stream| Reply::Open(Sender { stream }))?;
+            *self = sent.map(|stream| Reply::Open(Sender::new(stream)))?;
         }
         match self {
             Reply::Open(sender) => Ok(sender),
@@ -292,6 +341,13 @@ impl Reply {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         if let Ok(mut stream) = respond.send_response(response, false) {
             let _ = stream.send_data(Piece::bare(body), true);
+        }
+    }
+
+    /// Sends what was gathered so far.
+    pub fn flush(&mut self) {
+        if let Reply::Open(sender) = self {
+            let _ = sender.flush(); // a broken stream tells its handler at the next message
         }
     }
 
@@ -361,7 +417,7 @@ impl Requests {
     /// Opens a stream. Above the peer's limit it waits its turn inside the engine.
     pub fn open(&mut self, head: Request<()>) -> Result<(Answer, Sender), Broken> {
         let (future, stream) = self.handle.send_request(head, false).map_err(|e| Broken::from_h2(&e))?;
-        Ok((Answer { future }, Sender { stream }))
+        Ok((Answer { future }, Sender::new(stream)))
     }
 }
 

@@ -65,6 +65,29 @@ fn a_flood_of_one_byte_frames_that_nobody_reads_ends_the_connection() {
     });
 }
 
+/// What a handler says in one turn leaves together, each message whole.
+#[test]
+fn short_messages_of_one_turn_share_a_frame() {
+    attacked(Limits::default(), 30_000, |server| {
+        let mut peer = Peer::connect(server.local_addr());
+        let messages = message(false, &[7; 1000]).repeat(10);
+        peer.send(&frame(HEADERS, END_HEADERS, 1, &request("/t.Echo/Stream")));
+        peer.send(&frame(DATA, END_STREAM, 1, &messages));
+        let mut answers = Vec::new();
+        while let Some((kind, flags, stream, payload)) = peer.read() {
+            if kind == DATA && !payload.is_empty() {
+                answers.push(payload);
+            }
+            if (kind, stream) == (HEADERS, 1) && flags & END_STREAM != 0 {
+                break;
+            }
+        }
+        let sizes: Vec<usize> = answers.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [messages.len()]);
+        assert_eq!(answers, [messages]);
+    });
+}
+
 /// The same to a handler that reads is slow, but no crime.
 #[test]
 fn one_byte_frames_that_are_read_make_a_message() {

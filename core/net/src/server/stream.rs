@@ -5,7 +5,7 @@ use super::connection::Shared;
 use super::router::Handler;
 use super::unary::{inflated, panicked};
 use crate::gzip;
-use crate::http2::{Body, Opened, Piece, Reply};
+use crate::http2::{Body, Opened, Reply};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
@@ -99,15 +99,16 @@ impl ServerStream {
         }
     }
 
-    /// Queues a message without waiting for room.
+    /// Queues a message without waiting for room. Short ones leave together when the handler waits or ends.
     pub fn send_now(&mut self, data: Bytes) -> Result<(), Status> {
         self.send_headers()?;
         let compressed = self.call.compress && self.call.takes_gzip();
         let data = if compressed { gzip::compress(&data) } else { data };
-        let piece = Piece::message(compressed, data);
-        let piece = piece.ok_or_else(|| Status::new(Code::Internal, "the reply is larger than 4 GiB"))?;
         match &mut *self.reply.lock() {
-            Reply::Open(sender) => sender.data(piece, false).map_err(|b| b.status()),
+            Reply::Open(sender) => match sender.message(compressed, data).map_err(|b| b.status())? {
+                true => Ok(()),
+                false => Err(Status::new(Code::Internal, "the reply is larger than 4 GiB")),
+            },
             _ => Err(Status::new(Code::Cancelled, "the call has ended")),
         }
     }
@@ -161,7 +162,9 @@ async fn handled(stream: &mut ServerStream, handler: &Handler, reply: &Mutex<Rep
         if let Poll::Ready(result) = running.as_mut().poll(cx) {
             return Poll::Ready(Some(result.unwrap_or_else(|_| Err(panicked()))));
         }
-        if reply.lock().poll_reset(cx).is_ready() {
+        let mut reply = reply.lock();
+        reply.flush();
+        if reply.poll_reset(cx).is_ready() {
             return Poll::Ready(None);
         }
         match timer.as_mut().map(|t| t.as_mut().poll(cx)) {
