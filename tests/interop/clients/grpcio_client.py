@@ -7,6 +7,7 @@ Prints `CASE: PASS` or `CASE: FAIL: why`, a line for each case.
 
 import inspect
 import sys
+import threading
 
 import grpc
 
@@ -90,8 +91,15 @@ def timeout_on_sleeping_server(stub):
 
 
 def cancel_after_begin(stub):
-    call = stub.StreamingInputCall.future(iter(()))
+    over = threading.Event()
+
+    def nothing_yet():
+        over.wait()  # requests that end would have the server answer, perhaps before the cancellation
+        yield from ()
+
+    call = stub.StreamingInputCall.future(nothing_yet())
     call.cancel()
+    over.set()
     assert call.cancelled()
 
 
