@@ -145,3 +145,14 @@ fn a_file_that_needs_a_newer_library_is_refused_whole() {
     bed.wait_until_said("needs trilane 99.1");
     assert_eq!((bed.engine.mode(), bed.case(list, gray)), (Mode::On, 3), "nothing of the new one holds");
 }
+
+#[test]
+fn a_copy_registers_the_keys_that_the_setting_leaves() {
+    let registered = |option: &str| {
+        let agent_option = format!("alicloud.service.tag=gray,log=off{option}");
+        let engine = Engine::start(Options { agent_option, explicit: true, ..Options::default() });
+        engine.metadata_write("dubbo").into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    assert_eq!(registered(""), ["alicloud.service.tag", "dubbo.tag"]);
+    assert_eq!(registered(",trilane.metadata.write=-dubbo.tag"), ["alicloud.service.tag"]);
+}
