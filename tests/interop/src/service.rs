@@ -22,7 +22,7 @@ pub fn host(builder: ServerBuilder, descriptors: &[u8]) -> Result<ServerBuilder,
         .stream(&format!("{SERVICE}/HalfDuplexCall"), |s| Box::pin(half_duplex(s)))
         .handler_for(GROUP, VERSION, &format!("{SERVICE}/EmptyCall"), Handler::Unary(Box::new(for_group_and_version)));
     let builder = Health::default().host(builder);
-    Ok(Reflection::default().with(descriptors)?.host(builder))
+    Ok(Reflection::default().with(descriptors)?.with(&Health::descriptors())?.host(builder))
 }
 
 /// `custom_metadata`: one header and one binary trailer go back as they came.

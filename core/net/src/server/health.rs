@@ -68,6 +68,39 @@ impl Health {
                 })
             })
     }
+
+    /// What is hosted, as a serialized `google.protobuf.FileDescriptorSet`: for [`super::Reflection::with`].
+    pub fn descriptors() -> Vec<u8> {
+        const STATUS: &[u8] = b".grpc.health.v1.HealthCheckResponse.ServingStatus";
+        const REQUEST: (u32, &[u8]) = (2, b".grpc.health.v1.HealthCheckRequest");
+        const RESPONSE: (u32, &[u8]) = (3, b".grpc.health.v1.HealthCheckResponse");
+        // A field that may be there once (label 1), of type string (9) or enum (14).
+        let service = described("service", &[], &[(3, 1), (4, 1), (5, 9)]);
+        let status = described("status", &[(6, STATUS)], &[(3, 1), (4, 1), (5, 14)]);
+        let states = [("UNKNOWN", 0), ("SERVING", SERVING), ("NOT_SERVING", NOT_SERVING)];
+        let states = [&states[..], &[("SERVICE_UNKNOWN", SERVICE_UNKNOWN)]].concat();
+        let states: Vec<_> = states.iter().map(|(name, number)| described(name, &[], &[(2, *number)])).collect();
+        let states: Vec<_> = states.iter().map(|state| (2, &state[..])).collect();
+        let states = described("ServingStatus", &states, &[]);
+        let request = described("HealthCheckRequest", &[(2, &service)], &[]);
+        let response = described("HealthCheckResponse", &[(2, &status), (4, &states)], &[]);
+        let check = described("Check", &[REQUEST, RESPONSE], &[]);
+        let watch = described("Watch", &[REQUEST, RESPONSE], &[(6, 1)]); // the server streams
+        let hosted = described("Health", &[(2, &check), (2, &watch)], &[]);
+        let parts = [(2, &b"grpc.health.v1"[..]), (4, &request), (4, &response), (6, &hosted), (12, b"proto3")];
+        let mut set = Vec::new();
+        proto::put_bytes(&mut set, 1, &described("grpc/health/v1/health.proto", &parts, &[]));
+        set
+    }
+}
+
+/// A message of descriptor.proto: its name is field 1 in each of them, then parts and numbers by their fields.
+fn described(name: &str, parts: &[(u32, &[u8])], numbers: &[(u32, u64)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    proto::put_bytes(&mut out, 1, name.as_bytes());
+    parts.iter().for_each(|(field, part)| proto::put_bytes(&mut out, *field, part));
+    numbers.iter().for_each(|(field, number)| proto::put_varint(&mut out, *field, *number));
+    out
 }
 
 fn asked(request: &[u8]) -> Result<String, Status> {

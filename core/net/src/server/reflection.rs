@@ -237,6 +237,16 @@ mod tests {
     }
 
     #[test]
+    fn health_is_described_as_it_is_hosted() {
+        let all = Reflection::default().with(&super::super::Health::descriptors()).unwrap();
+        for symbol in ["Health.Check", "Health.Watch", "HealthCheckRequest", "HealthCheckResponse.ServingStatus"] {
+            let symbol = format!("grpc.health.v1.{symbol}");
+            assert_eq!(ask(&all, 4, &symbol, &mut BTreeSet::new()), (4, 1), "{symbol}");
+        }
+        assert_eq!(all.services.iter().collect::<Vec<_>>(), ["grpc.health.v1.Health"]);
+    }
+
+    #[test]
     fn garbage_is_refused() {
         assert!(Reflection::default().with(b"\x0a\x05abc").is_err());
     }
