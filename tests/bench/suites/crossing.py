@@ -53,7 +53,7 @@ def measure(run):
     table = run.table("crossing", f"asking from Java and Go, a list of {INSTANCES:,}, beside the same in Rust")
     for lanes in (1, 100):
         seen = {name: [] for name in ("rust", "java", "choose", "watch", "go", "floor")}
-        for _ in range(run.pick(9, 2)):
+        for _ in range(run.pick(25, 2)):
             rust = route.lines("--case", f"{INSTANCES},{lanes}", "--windows", run.pick(15, 5))
             seen["rust"].append(middle(rust[0]["ns"]))
             of_java = java(run, lanes)
