@@ -9,8 +9,8 @@ use crate::dialects::Asked;
 use crate::outbound::{NO_INDEX, OBSERVE, OFF, STALE};
 use crate::policy::Applied;
 use crate::{Engine, Kind, Mode, inbound};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
-use parking_lot::Mutex;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ const TRIES: usize = 100;
 #[derive(Default)]
 pub struct Inbound {
     /// The snapshot that the names belong to, and the names.
-    names: Mutex<Arc<(u32, Vec<String>)>>,
+    names: ArcSwap<(u32, Vec<String>)>,
 }
 
 impl Inbound {
@@ -40,14 +40,14 @@ impl Inbound {
             return Bytes::new();
         }
         let trusted = engine.edge(peer.as_bytes()) == 0;
-        let mut names = self.names.lock().clone();
+        let mut names = self.names.load_full();
         for _ in 0..TRIES {
             let values: Vec<Option<&[u8]>> = names.1.iter().map(|name| header(name)).collect();
             let found = engine.inbound_from(trusted, Kind::Http, names.0, &values);
             let flags = (found >> 24) as u8;
             if flags & inbound::STALE != 0 {
                 names = Arc::new(engine.inbound_names(Kind::Http));
-                *self.names.lock() = names.clone();
+                self.names.store(names.clone());
                 continue;
             }
             if flags & inbound::UNTAGGED != 0 {
@@ -113,7 +113,7 @@ pub fn routed<E>(engine: E, authority: &str, channel: ChannelBuilder) -> Channel
 where
     E: Fn() -> Option<Arc<Engine>> + Clone + Send + Sync + 'static,
 {
-    let dialled = Arc::new(Dialled { authority: authority.to_string(), asked: Mutex::default() });
+    let dialled = Arc::new(Dialled { authority: authority.to_string(), asked: ArcSwap::default() });
     let (asked, name) = (engine.clone(), dialled.clone());
     let before = move |request: &mut Request| {
         if let Some(engine) = asked() {
@@ -133,7 +133,7 @@ where
 struct Dialled {
     authority: String,
     /// The list that it stood for, and what deciding about that asked.
-    asked: Mutex<Arc<(u64, Asked)>>,
+    asked: ArcSwap<(u64, Asked)>,
 }
 
 impl Dialled {
@@ -143,12 +143,12 @@ impl Dialled {
             return None;
         }
         let list = engine.authority(self.authority.as_bytes())?;
-        let known = self.asked.lock().clone();
+        let known = self.asked.load_full();
         if known.0 == list && known.1.stamp == engine.list_stamp(list) {
             return Some(known);
         }
         let read = Arc::new((list, engine.route_names(list)));
-        *self.asked.lock() = read.clone();
+        self.asked.store(read.clone());
         Some(read)
     }
 
