@@ -99,7 +99,6 @@ fn a_hook_that_is_off_leaves_its_classes_byte_for_byte() {
         ("timer", &["util.Timer", "util.TaskQueue"]),
         ("jdk-url-connection", &["http.HttpClient"]),
         ("jdk-http-server", &["httpserver.Filter"]),
-        ("jdk-http-client", &["HttpClientImpl"]),
         ("virtual-threads", &["ThreadBuilders"]), // JDK 21 and later
     ] {
         let off = sums(&[&agentpath(""), &format!("-Dtrilane.hook.{library}=off")]);

@@ -11,7 +11,7 @@ public class Dump {
         "java.util.concurrent.ForkJoinPool", "java.util.concurrent.ForkJoinTask",
         "java.util.concurrent.CompletableFuture$UniApply", "java.util.Timer", "java.util.TaskQueue",
         "sun.net.www.http.HttpClient", "com.sun.net.httpserver.Filter$Chain",
-        "jdk.internal.net.http.HttpClientImpl", "java.lang.ThreadBuilders",
+        "java.lang.ThreadBuilders",
     };
 
     public static void premain(String option, Instrumentation instrumentation) throws Exception {
