@@ -1,8 +1,10 @@
 //! `trilane status` on a living process: this one.
 
 use serde_json::Value;
-use std::process::{Command, Output};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 use trilane_engine::{Engine, Hook, Instance, Options};
 
 static ASKED: AtomicU64 = AtomicU64::new(0);
@@ -72,6 +74,9 @@ fn a_living_process_tells_what_it_does() {
     assert!(prometheus.contains(&line), "{prometheus}");
     assert_eq!(status(&["--check"]).status.code(), Some(0));
 
+    told_by_tail(|| {
+        engine.route(list, gray, 0, 0, engine.list_stamp(list));
+    });
     told_of_next_rules_and_of_callers(&folder, &engine, list);
     std::fs::write(&rules, "apiVersion: trilane/v1\nlanes: {}\n").unwrap();
     let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
@@ -110,6 +115,32 @@ fn told_of_next_rules_and_of_callers(folder: &std::path::Path, engine: &Engine, 
     assert!(text.contains("\nuntagged requests from 10.9.9.9 1\n"), "{text}");
     let prometheus = out(&status(&["--prometheus"]));
     assert!(prometheus.contains("trilane_untagged_requests_total{") && prometheus.contains("peer=\"10.9.9.9\"} 1\n"));
+}
+
+/// What moves between two looks, which are a second apart.
+fn told_by_tail(decide: impl Fn() + Sync) {
+    let pid = std::process::id().to_string();
+    let mut tail = Command::new(env!("CARGO_BIN_EXE_trilane"))
+        .args(["tail", "--pid", &pid, "--service", "stock", "--seconds", "30"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(tail.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    let told = AtomicBool::new(false);
+    let line = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !told.load(Ordering::Relaxed) {
+                decide();
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let line = lines.find(|line| line.contains("own +"));
+        told.store(true, Ordering::Relaxed);
+        line
+    });
+    let _ = tail.kill();
+    let _ = tail.wait();
+    assert!(line.as_ref().is_some_and(|line| line.contains("stock")), "{line:?}");
 }
 
 fn told_of_single_decisions() {
