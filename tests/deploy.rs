@@ -141,3 +141,10 @@ fn drop_in_and_image_name_what_install_makes() {
         assert!(dist.contains(name), "{name} is in no release");
     }
 }
+
+/// Go supports its two newest releases; who is one behind that can still build with the root module.
+#[test]
+fn the_go_module_asks_for_little() {
+    let module = text("bindings-go/go.mod");
+    assert!(module.contains("\ngo 1.24\n") && !module.contains("require"), "{module}");
+}
