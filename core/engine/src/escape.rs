@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::inbound::{CARRIED, Kind, OFF, STALE};
 use crate::lists::Desk;
 use crate::log::Level;
-use crate::ring::Class;
+use crate::ring::{Class, Ring};
 use crate::sample::Came;
 use crate::state::State;
 use parking_lot::Mutex;
@@ -56,7 +56,9 @@ impl Engine {
         if source == CARRIED && tag != self.own_tag_id() && self.own_list.load(Ordering::Relaxed) != 0 {
             self.look_for_own_lane(state, kind, answer, values);
         }
-        if let Some(ring) = self.ring.get().filter(|ring| ring.take(Class::In)) {
+        // Where one request in ten gets a tag, it is those that somebody will ask for.
+        let kept = |ring: &Ring| if tag == TagId::NONE { ring.take_first(Class::In) } else { ring.take(Class::In) };
+        if let Some(ring) = self.ring.get().filter(|ring| kept(ring)) {
             self.keep(ring, state, kind, answer, rule, 0, values);
         }
     }
@@ -85,7 +87,7 @@ impl Engine {
     #[allow(clippy::too_many_arguments)]
     fn keep(
         &self,
-        ring: &crate::ring::Ring,
+        ring: &Ring,
         state: &State,
         kind: Kind,
         answer: u64,

@@ -75,6 +75,13 @@ impl Ring {
         now != 0 && left.compare_exchange(now, now - 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
+    /// The same for what there is plenty of: the first one of a second, if nothing else of its class came before it.
+    pub fn take_first(&self, class: Class) -> bool {
+        let (left, most) = (&self.classes[class as usize].left, A_SECOND[class as usize]);
+        left.load(Ordering::Relaxed) == most
+            && left.compare_exchange(most, most - 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
     /// Seconds since 1970, one second old at most.
     pub fn now(&self) -> u64 {
         self.now.load(Ordering::Relaxed)
@@ -136,6 +143,9 @@ mod tests {
         assert_eq!([taken(Class::Own), taken(Class::Other)], [4, 8]);
         ring.refill(8);
         assert_eq!((taken(Class::Own), ring.now()), (4, 8));
+        assert_eq!((ring.take_first(Class::In), ring.take_first(Class::In), taken(Class::In)), (true, false, 3));
+        ring.refill(9);
+        assert!(ring.take(Class::In) && !ring.take_first(Class::In));
         for n in 0..20 {
             ring.put(Class::Own, &[n; WORDS - 1]);
         }
