@@ -134,7 +134,9 @@ fn incoming(out: &mut String, d: &Value, escape: bool) {
 fn values(out: &mut String, d: &Value) {
     for value in d["values"].as_array().into_iter().flatten() {
         let (name, hash) = (word(&value["name"], "?"), word(&value["hash"], "?"));
-        _ = writeln!(out, "  {name}: {} bytes, hash {hash} (salted in each process)", value["length"]);
+        // Somebody else's bytes on this terminal: escaped.
+        let shown = value["value"].as_str().map(|shown| format!(" {shown:?},")).unwrap_or_default();
+        _ = writeln!(out, "  {name}:{shown} {} bytes, hash {hash} (salted in each process)", value["length"]);
     }
 }
 

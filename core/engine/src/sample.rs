@@ -1,7 +1,8 @@
 //! Sampled decisions: what is kept of one, and how it is told to `trilane explain --pid`.
 //!
 //! What a slot holds is written by the deciding thread, out of the walk that decides (`Watch`); words become text on
-//! `trilane-ctl`, when somebody asks. Of the request's values nothing is kept but length and salted hash.
+//! `trilane-ctl`, when somebody asks. Of the request's values nothing is kept but length and salted hash, and of an
+//! incoming one's the first bytes where `show:` of the rules names the header.
 
 use crate::engine::{Engine, now};
 use crate::explain::{Through, word};
@@ -27,6 +28,7 @@ const PICK: usize = 14; // outgoing: the picked address; incoming: an unknown ta
 const TEXT: usize = 6;
 const STEPS: usize = 20;
 const MOST_STEPS: usize = 21;
+const SHOWN: usize = STEPS; // incoming: a text for each value, where the rules show it
 
 /// More steps were made than a slot holds.
 const MORE: u64 = 1;
@@ -120,6 +122,7 @@ impl Engine {
         sample[FROM] = pair(came.rule.map_or(0, |at| at as u32 + 1), came.snapshot);
         sample[AT] = ring.now();
         let masked = if came.rule.is_some() { mask(ring, values, &mut sample) } else { 0 };
+        self.keep_shown(came, values, masked, &mut sample);
         sample[WHICH] = pair(came.carrier.map_or(0, |at| at as u32 + 1), masked);
         if came.class == Class::Escape {
             sample[PICK] = came.usable.into();
@@ -127,6 +130,24 @@ impl Engine {
             put_text(&mut sample, PICK, tag::parse(came.unknown).unwrap_or(""));
         }
         ring.put(came.class, &sample);
+    }
+
+    /// The values of the headers that the rules list under `show`, beside their lengths and hashes.
+    fn keep_shown(&self, came: &Came, values: &[Option<&[u8]>], masked: u32, sample: &mut Sample) {
+        let state = self.state.load();
+        let show = &state.snapshot.rules().show;
+        if show.is_empty() || state.snapshot.number() != came.snapshot {
+            return;
+        }
+        let names = &state.plans[came.kind as usize % 3].names;
+        for n in 0..masked as usize {
+            let at = (sample[VALUES + n] >> 56) as usize;
+            if let (Some(name), Some(Some(value))) = (names.get(at), values.get(at))
+                && show.contains(name)
+            {
+                put_bytes(sample, SHOWN + n * TEXT, value);
+            }
+        }
     }
 
     /// Another second's samples; makes the ring where it has something to hold.
@@ -173,7 +194,7 @@ impl Engine {
             "mode": mode,
             "rule_line": some(high(sample[FROM])),
             "candidates": low(sample[FROM]),
-            "values": told_values(sample, &|at| format!("value {at}")),
+            "values": told_values(sample, &|at| format!("value {at}"), &|_| false),
             "steps": steps,
             "more_steps": flags & MORE != 0,
             "circle": flags & CIRCLE != 0,
@@ -232,7 +253,9 @@ impl Engine {
             "source": SOURCES.get(head(0) as usize),
             "carrier": carrier,
             "rule_line": rule,
-            "values": told_values(sample, &name),
+            "values": told_values(sample, &name, &|at| {
+                same && plan.names.get(at).is_some_and(|name| state.snapshot.rules().show.contains(name))
+            }),
             "disagree": flags & crate::inbound::DISAGREE != 0,
             "malformed": flags & crate::inbound::MALFORMED != 0,
             "observe": flags & crate::inbound::OBSERVE != 0,
@@ -326,21 +349,30 @@ fn mask(ring: &Ring, values: &[Option<&[u8]>], sample: &mut Sample) -> u32 {
     n as u32
 }
 
-fn told_values(sample: &Sample, name: &dyn Fn(usize) -> String) -> Vec<Value> {
+/// `shown` says of which position the value itself is there.
+fn told_values(sample: &Sample, name: &dyn Fn(usize) -> String, shown: &dyn Fn(usize) -> bool) -> Vec<Value> {
     let words = &sample[VALUES..VALUES + (low(sample[WHICH]) as usize).min(MOST_VALUES)];
-    let tell = |word: &u64| {
+    let tell = |(n, word): (usize, &u64)| {
         let (at, length, hash) = ((word >> 56) as usize, word >> 32 & 0xff_ffff, *word as u32);
-        json!({"name": name(at), "length": length, "hash": format!("{hash:08x}")})
+        let mut told = json!({"name": name(at), "length": length, "hash": format!("{hash:08x}")});
+        if shown(at) {
+            told["value"] = text(sample, SHOWN + n * TEXT).into();
+        }
+        told
     };
-    words.iter().map(tell).collect()
+    words.iter().enumerate().map(tell).collect()
+}
+
+fn put_text(sample: &mut Sample, at: usize, text: &str) {
+    put_bytes(sample, at, text.as_bytes());
 }
 
 /// A text's first 47 bytes, behind their number.
-fn put_text(sample: &mut Sample, at: usize, text: &str) {
+fn put_bytes(sample: &mut Sample, at: usize, text: &[u8]) {
     let mut packed = [0; TEXT * 8];
     let length = text.len().min(packed.len() - 1);
     packed[0] = length as u8;
-    packed[1..=length].copy_from_slice(&text.as_bytes()[..length]);
+    packed[1..=length].copy_from_slice(&text[..length]);
     for (word, eight) in sample[at..at + TEXT].iter_mut().zip(packed.as_chunks().0) {
         *word = u64::from_ne_bytes(*eight);
     }

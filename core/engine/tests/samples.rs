@@ -81,6 +81,37 @@ fn a_request_is_kept_without_its_values() {
 }
 
 #[test]
+fn a_listed_header_is_shown_while_its_file_holds() {
+    let path = std::env::temp_dir().join(format!("trilane-samples-show-{}.yaml", std::process::id()));
+    let when = "x-user-id: {in: [\"user-4711\"]}, x-note: {present: true}";
+    let rules = RULES.replace("x-user-id: {in: [\"user-4711\"]}", when) + "show: [X-User-Id]\n";
+    std::fs::write(&path, &rules).unwrap();
+    let agent_option = format!("rules={},service=shop,log=off", path.display());
+    let engine = Engine::start(Options { agent_option, explicit: true, binding: "test", ..Options::default() });
+    engine.list_new(&["stock"], &[]);
+    come(&engine, &[("x-user-id", "user-4711"), ("x-note", "secret")]);
+    let values = |told: &[Value]| {
+        let coloured = told.iter().find(|d| d["source"] == "entry rule").expect("the coloured one");
+        let of = |name: &str| coloured["values"].as_array().unwrap().iter().find(|v| v["name"] == name).cloned();
+        (of("x-user-id"), of("x-note"))
+    };
+    let (user, note) = values(&explained(&engine));
+    let (user, note) = (user.expect("it was read"), note.expect("it was read"));
+    assert_eq!([&user["value"], &user["length"]], [&json!("user-4711"), &json!(9)]);
+    assert_eq!([&note["value"], &note["length"]], [&Value::Null, &json!(6)]);
+    assert!(!engine.status().contains("secret"), "it is not listed");
+    // A file that lists it no longer: what was kept is not told either.
+    let (tell, changed) = std::sync::mpsc::channel();
+    engine.on_change(Box::new(move |_| tell.send(()).unwrap_or(())));
+    let new = path.with_extension("new");
+    std::fs::write(&new, rules.replace("show: [X-User-Id]\n", "")).unwrap();
+    std::fs::rename(&new, &path).unwrap();
+    changed.recv_timeout(std::time::Duration::from_secs(30)).expect("the file is taken");
+    assert!(!engine.status().contains("user-4711"), "{}", engine.status());
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
 fn a_request_of_a_lane_with_copies_here_is_a_stray() {
     let engine = engine("stray", RULES, "");
     let escaped = || engine.counted(Counter::TagEscaped);

@@ -36,6 +36,8 @@ pub struct Rules {
     pub entries: Vec<Entry>,
     /// `trust.when`: carriers of other requests are not believed. None: all are believed.
     pub trust: Option<Condition>,
+    /// `show:` names of headers, lower-case, whose values samples of incoming requests show.
+    pub show: Vec<String>,
 }
 
 /// `groups[]`: the services that a group's lanes run through.

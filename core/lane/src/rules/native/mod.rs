@@ -9,7 +9,8 @@ use super::{Entry, Problem, Rules, Service, tree};
 use crate::Mode;
 use std::collections::HashMap;
 
-const KNOWN: [&str; 9] = ["apiVersion", "needs", "mode", "hooks", "lanes", "groups", "services", "entry", "trust"];
+const KNOWN: [&str; 10] =
+    ["apiVersion", "needs", "mode", "hooks", "lanes", "groups", "services", "entry", "trust", "show"];
 
 /// Reads and checks a text.
 pub(super) fn read(name: &str, text: &str) -> Result<Rules, Vec<Problem>> {
@@ -48,7 +49,9 @@ fn document(value: Value) -> Rules {
     let entries: Vec<Entry> = fields.list("entry").into_iter().filter_map(|e| entry::entry(e, &mut names)).collect();
     unique(fields.list("entry").into_iter().filter_map(|e| field_of(e, "service")));
     let trust = fields.get("trust").and_then(|t| t.fields(&["when"], &[])?.need("when")).map(entry::when);
-    Rules { mode, hooks, lanes, groups, services, entries, trust }
+    let show = fields.list("show").into_iter().filter_map(shown).collect();
+    unique(fields.get("show").map(Value::quiet_items).unwrap_or_default().into_iter());
+    Rules { mode, hooks, lanes, groups, services, entries, trust, show }
 }
 
 /// The names that other parts of the file may use.
@@ -72,6 +75,15 @@ fn old_enough(needs: Value) {
         }
         Some(_) => {}
     }
+}
+
+/// A header whose values samples show. Not `cookie`: a rule reads one cookie, the header holds all of them.
+fn shown(value: Value) -> Option<String> {
+    let name = values::header_name(value.text()?, value);
+    if name == "cookie" {
+        value.problem("the header holds every cookie, it is never shown", "other headers, such as x-user-id");
+    }
+    Some(name)
 }
 
 fn mode(value: Value) -> Option<Mode> {
