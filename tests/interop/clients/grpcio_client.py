@@ -90,23 +90,26 @@ def timeout_on_sleeping_server(stub):
     ended(grpc.StatusCode.DEADLINE_EXCEEDED, lambda: list(stub.FullDuplexCall(iter([asked]), timeout=0.01)))
 
 
+def open_until(over, *first):
+    """Requests that do not end before `over`: the server would answer their end, perhaps before a cancellation."""
+    yield from first
+    over.wait()
+
+
 def cancel_after_begin(stub):
     over = threading.Event()
-
-    def nothing_yet():
-        over.wait()  # requests that end would have the server answer, perhaps before the cancellation
-        yield from ()
-
-    call = stub.StreamingInputCall.future(nothing_yet())
+    call = stub.StreamingInputCall.future(open_until(over))
     call.cancel()
     over.set()
     assert call.cancelled()
 
 
 def cancel_after_first_response(stub):
-    call = stub.FullDuplexCall(iter([ask(27182, 31415)]))
+    over = threading.Event()
+    call = stub.FullDuplexCall(open_until(over, ask(27182, 31415)))
     next(call)
     call.cancel()
+    over.set()
     ended(grpc.StatusCode.CANCELLED, lambda: list(call))
 
 
