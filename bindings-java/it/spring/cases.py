@@ -137,6 +137,16 @@ def threads(world):
             expect(world.ask(path), "base", None, path + " afterwards")
 
 
+def traced(world):
+    """A call with nothing but a request's id is balanced, and written, with the tag that came with that id."""
+    expect(world.ask("/alone?id=known"), "base", None, "an id that no request brought")
+    world.ask("/rt/next", x_mse_tag="gray", x_request_id="known")
+    for _ in range(5):
+        expect(world.ask("/alone?id=known"), "gray", "gray", "a known id")
+        expect(world.ask("/alone?id=other"), "base", None, "another id")
+        expect(world.ask("/alone", x_mse_tag="gray"), "base", None, "no id")
+
+
 def clean_connection(world):
     """The request after an asynchronous one, on the same connection and so on Tomcat's same request object."""
     connection = world.jvm.connect()

@@ -24,6 +24,7 @@ MAIN = [
     cases.malformed,
     cases.own_header_of_the_caller,
     cases.threads,
+    cases.traced,
     cases.clean_connection,
     cases.failed_request,
     cases.http2,
@@ -38,7 +39,8 @@ MAIN = [
 
 
 def with_library(run, home, jar, library, rest_client):
-    with cases.World(home, jar, library, cases.Rules(), rest_client, HTTP2) as world:
+    named = {"TRILANE_TRACE_HEADERS": "x-request-id"}
+    with cases.World(home, jar, library, cases.Rules(), rest_client, HTTP2, environment=named) as world:
         for case in MAIN:
             run(case.__name__, functools.partial(case, world))
         run("no_complaint", functools.partial(no_complaint, world))

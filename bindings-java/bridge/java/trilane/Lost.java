@@ -22,6 +22,9 @@ final class Lost {
         "okio.", "feign.", "io.netty.", "reactor.", "kotlin", "com.alibaba.", "com.netflix.", "io.opentelemetry.",
     };
 
+    /** Classes that were made at run time beside the application's own, in its package: CGLIB's, the JDK's, Dubbo's. */
+    private static final String[] MADE = {"$$", ".$Proxy", "DubboProxy"};
+
     private static volatile long next = System.nanoTime();
 
     private Lost() {}
@@ -48,11 +51,20 @@ final class Lost {
             if (startsWith(type, HANDED_OVER)) {
                 return null;
             }
-            if (site == null && !startsWith(type, LIBRARIES)) {
+            if (site == null && !startsWith(type, LIBRARIES) && !made(type)) {
                 site = stack[i].toString();
             }
         }
         return site;
+    }
+
+    private static boolean made(String type) {
+        for (int i = 0; i < MADE.length; i++) {
+            if (type.contains(MADE[i])) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static boolean startsWith(String type, String[] prefixes) {

@@ -73,7 +73,8 @@ class Topology:
             self.programs[name].ready()
         self.rule_file("mode: on\n")
         inside = {"group": "local", "port": free_port(), "local": 1}
-        self.node("front", library=self.library, rules=self.rules, next="a", http=1, **inside)
+        named = {"TRILANE_TRACE_HEADERS": "x-request-id"}
+        self.node("front", library=self.library, rules=self.rules, next="a", http=1, environment=named, **inside)
         self.node("stock", next="a", http=1)
         # The first one is gray on purpose: Dubbo makes the consumer's own URL from it.
         # Without a registry nothing but the rule file and the addresses themselves can say who is gray.
@@ -213,6 +214,25 @@ def direct(topology, check):
     for tag, wanted in (("gray", "c-gray"), ("", "c-base"), ("blue", "c-base")):
         got = answers(program, 10, x_mse_tag=tag)
         check(f"direct addresses are routed for tag '{tag}'", got == [wanted], str(got))
+
+
+def traced(topology, check):
+    """Calls from a thread that has nothing of its request: an id's tag is theirs, and without one they are told."""
+    front = topology.programs["front"]
+    known, other = "/alone?put=x-request-id:known", "/alone?put=x-request-id:other"
+    got = answers(front, 5, known)
+    check("an id that no request brought says nothing", got == ["a-base > c-base"], str(got))
+    front.get(x_mse_tag="gray", x_request_id="known")
+    got = [answers(front, 10, path) for path in (known, other, "/alone")]
+    wanted = [["a-gray > c-gray"], ["a-base > c-base"], ["a-base > c-base"]]
+    check("a call with nothing but a request's id has that request's tag", got == wanted, str(got))
+    # At most one a second is looked at, whichever came first.
+    end = time.monotonic() + NOTICE_SECONDS
+    while time.monotonic() < end and not topology.said("front", "TRL-323"):
+        front.get("/alone", x_mse_tag="gray")
+    log = topology.programs["front"].log.read_text(errors="replace")
+    told = [line for line in log.splitlines() if "TRL-323" in line]
+    check("a call that lost its tag is told with its place", told and "it.Node" in told[0], str(told))
 
 
 def modes(topology, check):
@@ -357,5 +377,5 @@ def values(topology, check):
     check("without it the lanes decide again", late is not None)
 
 
-STANDARD = (lanes, registered, steered, direct, decided, values, modes, rules, edges, killed)
+STANDARD = (lanes, registered, steered, traced, direct, decided, values, modes, rules, edges, killed)
 TRIPLE = (*STANDARD[:-1], streams, killed)

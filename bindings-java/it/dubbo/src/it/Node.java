@@ -111,7 +111,7 @@ public class Node implements Chain {
 
     /**
      * {@code /chain}, {@code /later}, {@code /local}, {@code /own}, {@code /generic}, {@code /seen}, {@code /groups},
-     * {@code /same}. The program itself puts {@code ?tag=x} on the call, {@code &force} too, and
+     * {@code /same}, {@code /alone}. The program itself puts {@code ?tag=x} on the call, {@code &force} too, and
      * {@code ?put=name:value;name:value}.
      */
     private int serve() throws IOException {
@@ -168,21 +168,39 @@ public class Node implements Chain {
         return own;
     }
 
+    /** A call from a thread that has nothing of its request. */
+    private String alone(String query) throws Exception {
+        CompletableFuture<String> done = new CompletableFuture<>();
+        new Thread(() -> {
+            try {
+                done.complete(asked(query, "/chain"));
+            } catch (Throwable why) {
+                done.completeExceptionally(why);
+            }
+        }).start();
+        return done.get();
+    }
+
+    private String asked(String query, String path) throws Exception {
+        if (query.startsWith("tag=")) {
+            RpcContext.getContext().setAttachment("dubbo.tag", query.substring(4).replace("&force", ""));
+        }
+        for (String pair : query.startsWith("put=") ? query.substring(4).split(";") : new String[0]) {
+            RpcContext.getContext().setAttachment(pair.split(":", 2)[0], pair.split(":", 2)[1]);
+        }
+        if (query.endsWith("&force")) {
+            RpcContext.getContext().setAttachment("dubbo.force.tag", "true");
+        }
+        return call(path);
+    }
+
     private void answer(HttpExchange exchange) throws IOException {
         int status = 200;
         String body;
         try {
             String query = String.valueOf(exchange.getRequestURI().getQuery());
-            if (query.startsWith("tag=")) {
-                RpcContext.getContext().setAttachment("dubbo.tag", query.substring(4).replace("&force", ""));
-            }
-            for (String pair : query.startsWith("put=") ? query.substring(4).split(";") : new String[0]) {
-                RpcContext.getContext().setAttachment(pair.split(":", 2)[0], pair.split(":", 2)[1]);
-            }
-            if (query.endsWith("&force")) {
-                RpcContext.getContext().setAttachment("dubbo.force.tag", "true");
-            }
-            body = call(exchange.getRequestURI().getPath());
+            String path = exchange.getRequestURI().getPath();
+            body = path.equals("/alone") ? alone(query) : asked(query, path);
         } catch (Exception e) {
             status = 500;
             body = String.valueOf(e);

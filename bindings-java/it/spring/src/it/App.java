@@ -156,6 +156,26 @@ public class App {
         return result;
     }
 
+    /** A call from a thread that has nothing of this request; an id goes with it as a header of the application's own. */
+    @GetMapping("/alone")
+    public String alone(@RequestParam(defaultValue = "") String id) throws Exception {
+        HttpHeaders headers = new HttpHeaders();
+        if (!id.isEmpty()) {
+            headers.set("x-request-id", id);
+        }
+        HttpEntity<Void> request = new HttpEntity<>(headers);
+        CompletableFuture<String> done = new CompletableFuture<>();
+        Runnable call = () -> {
+            try {
+                done.complete(rest.exchange("http://next/echo?n=", HttpMethod.GET, request, String.class).getBody());
+            } catch (RuntimeException why) {
+                done.completeExceptionally(why);
+            }
+        };
+        new Thread(call, "alone").start();
+        return done.get();
+    }
+
     /** The servlet API's own way; by reflection, because its package is another one since Spring Boot 3. */
     @GetMapping("/start")
     public void start(@RequestParam(defaultValue = "") String n) throws Exception {
