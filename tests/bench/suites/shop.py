@@ -19,6 +19,8 @@ entry:
     rules:
       - {{lane: gray, percent: 10, key: {{header: x-user-id}}, salt: "bench"}}
 """
+# What that stub is asked. Its answer is short and sent at once: one read has all of it.
+BESIDE = b"GET /price?item=tea HTTP/1.1\r\nHost: beside\r\nAccept: text/plain\r\n\r\n"
 
 
 def prepare(_run):
@@ -43,9 +45,9 @@ def with_agent(port, pricing, switch):
                  "shop-trilane.log")
 
 
-def stub():
+def stub(log="stub.log"):
     """Answers for pricing, in a process of its own."""
-    child = machine.Child([sys.executable, HERE / "stub.py"], machine.environment(), machine.CACHE / "stub.log")
+    child = machine.Child([sys.executable, HERE / "stub.py"], machine.environment(), machine.CACHE / log)
     return child, int(child.wait_line(r"^port \d+$", budget=30).split()[1])
 
 
@@ -54,11 +56,18 @@ class Users:
 
     def __init__(self, port, connections=4):
         self.port = port
-        self.sockets = [self._connect() for _ in range(connections)]
+        self.sockets = [self._connect(port) for _ in range(connections)]
         self.sent = 0
+        self.beside = None
 
-    def _connect(self):
-        one = socket.create_connection(("127.0.0.1", self.port), 30)
+    def ask_too(self, port):
+        """After each answer of the shop's, ask a stub there too: then this process's own CPU is a fair sample of how
+        fast the machine is (docs/figures.md)."""
+        self.beside = self._connect(port)
+
+    @staticmethod
+    def _connect(port):
+        one = socket.create_connection(("127.0.0.1", port), 30)
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return one
 
@@ -82,7 +91,7 @@ class Users:
             missing -= len(self._more(one))
         if fields.get(b"connection") == b"close":  # Tomcat's way after 100 requests
             one.close()
-            self.sockets[place] = self._connect()
+            self.sockets[place] = self._connect(self.port)
 
     @staticmethod
     def _more(one):
@@ -97,8 +106,11 @@ class Users:
                 one.sendall(self._request())
             for place in range(len(self.sockets)):
                 self._answer(place)
+                if self.beside:
+                    self.beside.sendall(BESIDE)
+                    self._more(self.beside)
         return count // len(self.sockets) * len(self.sockets)
 
     def close(self):
-        for one in self.sockets:
+        for one in [*self.sockets, *([self.beside] if self.beside else [])]:
             one.close()
