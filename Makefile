@@ -34,9 +34,10 @@ tools:
 	need objcopy "apt-get install binutils"; \
 	[ $$missing = 0 ] || { echo "Install what is missing and run make again."; exit 1; }
 
+# The library is made alone: beside a crate type that is not linked (rlib) cargo leaves out what optimises it as a whole.
 build: tools
 	@mkdir -p $(DIST)
-	$(call suite,build: library with the Java agent,$(CARGO) build --quiet --release -p trilane-ffi --features jvm \
+	$(call suite,build: library with the Java agent,$(CARGO) rustc --quiet --release -p trilane-ffi --features jvm --lib --crate-type cdylib \
 		&& cp -f target/release/libtrilane.so $(DIST)/libtrilane.so.new && mv -f $(DIST)/libtrilane.so.new $(DIST)/libtrilane.so \
 		&& strip --strip-unneeded $(DIST)/libtrilane.so && ln -sf libtrilane.so $(DIST)/libtrilane.so.0)
 	$(call suite,build: archive and program,$(CARGO) build --quiet --release -p trilane-cli \
@@ -98,6 +99,7 @@ interop-tests:
 # Linked as a release is, not optimised: a second with nothing new, half a minute of CPU the first time.
 needs-tests:
 	$(call suite,library: glibc 2.17 at most and no libgcc_s,deploy/dist.sh --needs)
+	$(call suite,deploy: by the code of kustomize$(comma) Helm and Kubernetes,go test -C tests/kubernetes -count=1 ./...)
 
 go-tests: build
 	$(call suite,go,bindings-go/test.sh)

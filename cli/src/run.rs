@@ -1,8 +1,9 @@
 //! `trilane run -- CMD`: starts CMD with the library, or without it where it would not load.
 //!
 //! A library of another libc or machine in `-agentpath` ends a JVM before `main`; nothing inside can prevent that. So a
-//! JVM is started with it once, on nothing, with a limit of time. Then this process becomes CMD: signals, exit status
-//! and pid are CMD's own.
+//! JVM is started with it once, on nothing, with a limit of time; one that fails is ended with all that it started (a
+//! `java` may be a script that waits for the real one). Then this process becomes CMD: signals, exit status and pid are
+//! CMD's own.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -12,8 +13,6 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// A JVM that has not come up with the library by then will not.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// What a shell returns for a command that is not there, and for one that cannot be run.
 const NOT_FOUND: u8 = 127;
 const NOT_RUNNABLE: u8 = 126;
@@ -30,6 +29,9 @@ pub struct Args {
     /// The JVM to check it with; without it, CMD if that is a java, else JAVA_HOME's, else the first in PATH
     #[arg(long)]
     java: Option<PathBuf>,
+    /// Seconds that the JVM has to come up with the library; more where little CPU is allowed
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    limit: u64,
     /// The command
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<OsString>,
@@ -64,7 +66,7 @@ fn check(args: &Args) -> Result<String, String> {
     let library = args.library.clone().or_else(beside).ok_or("where this program is cannot be told")?;
     let library = std::path::absolute(&library).map_err(|e| format!("{}: {e}", library.display()))?;
     let java = java(args).ok_or("no java to check the library with: not the command, not in JAVA_HOME, not in PATH")?;
-    probe(&java, &format!("-agentpath:{}=mode=observe,log=off", library.display()))?;
+    probe(&java, &format!("-agentpath:{}=mode=observe,log=off", library.display()), args.limit)?;
     let equals = if args.option.is_empty() { "" } else { "=" };
     let agent = format!("-agentpath:{}{equals}{}", library.display(), args.option);
     // The JVM splits the variable at blanks that are not quoted.
@@ -85,8 +87,8 @@ fn java(args: &Args) -> Option<PathBuf> {
     home.filter(|java| java.is_file()).or(in_path)
 }
 
-/// One start of the JVM that runs no program.
-fn probe(java: &Path, agent: &str) -> Result<(), String> {
+/// One start of the JVM that runs no program; `limit` in seconds.
+fn probe(java: &Path, agent: &str, limit: u64) -> Result<(), String> {
     let mut command = Command::new(java);
     // Small and quick; all of these are known to every HotSpot since Java 8.
     command.args(["-Xshare:auto", "-Xint", "-Xmx32m", "-XX:+UseSerialGC", agent, "-version"]);
@@ -100,13 +102,16 @@ fn probe(java: &Path, agent: &str) -> Result<(), String> {
     // HotSpot says on stdout why it does not start.
     let (mut said_here, out) = std::io::pipe().map_err(at)?;
     let err = out.try_clone().map_err(at)?;
-    let mut child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().map_err(at)?;
+    command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
+    let mut child = command.spawn().map_err(at)?;
+    let group = child.id();
     drop(command); // it holds the writing ends
     let start = Instant::now();
     loop {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return Ok(()),
             Ok(Some(status)) => {
+                end(group); // what is left of it may hold the pipe open
                 let mut said = Vec::new();
                 let _ = (&mut said_here).take(64 << 10).read_to_end(&mut said);
                 let said = String::from_utf8_lossy(&said);
@@ -114,13 +119,21 @@ fn probe(java: &Path, agent: &str) -> Result<(), String> {
                 let why = lines.iter().find(|l| l.contains("libtrilane")).or(lines.last()).unwrap_or(&"");
                 return Err(format!("{} does not start with the library ({status}): {why}", java.display()));
             }
-            Ok(None) if start.elapsed() < PATIENCE => sleep(Duration::from_millis(2)),
+            Ok(None) if start.elapsed().as_secs() < limit => sleep(Duration::from_millis(2)),
             Ok(None) => {
-                let _ = child.kill();
+                end(group);
                 let _ = child.wait();
-                return Err(format!("{} did not start with the library in {} s", java.display(), PATIENCE.as_secs()));
+                return Err(format!("{} did not start with the library in {limit} s (--limit)", java.display()));
             }
             Err(e) => return Err(at(e)),
         }
     }
+}
+
+/// Ends every process of a group; an empty one is no error.
+fn end(group: u32) {
+    let Ok(group) = i32::try_from(group) else { return };
+    // SAFETY: kill reads no memory of ours. The group was made for the probe; its number is not given out anew while a
+    // process of it lives, and within one turn of the loop after the last one no other group gets it in practice.
+    unsafe { libc::kill(-group, libc::SIGKILL) };
 }

@@ -106,6 +106,44 @@ fn a_command_runs_without_it_when_the_jvm_does_not_start_and_keeps_its_status() 
     assert_eq!(missing.status.code(), Some(127));
 }
 
+/// A JVM that hangs, and one that fails and leaves a child: each is a script with a child that would tell that it outlived
+/// it. The child holds the other end of a FIFO, so that its end is an event.
+#[test]
+fn a_command_runs_without_it_when_the_jvm_hangs_and_nothing_of_it_is_left() {
+    let dir = Dir::new("run-hangs");
+    let fifo = dir.0.join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo starts").success());
+    for (last, why) in [("wait", " s (--limit)"), ("exit 1", "does not start with the library (exit status: 1)")] {
+        // A busy machine may not get as far as the script within the first limit.
+        for limit in ["1", "5", "60"] {
+            let held = std::fs::File::options().read(true).write(true).open(&fifo).expect("no wait with both");
+            let mut told = std::fs::File::open(&fifo).expect("it has a writer");
+            let java = dir.java(&format!(
+                "case \"$*\" in *-version*) exec 9>{}; echo started >&9; {{ sleep 20; echo outlived >&9; }} & {last};; esac\n\
+                 echo \"options=$JAVA_TOOL_OPTIONS\"; exit 7",
+                fifo.display()
+            ));
+            let mut run = trilane();
+            run.args(["run", "--limit", limit, "--"]).arg(&java).arg("-jar");
+            let output = run.output().expect("the program starts");
+            assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(7), "options=\n"));
+            let said = text(&output.stderr);
+            assert!(said.lines().count() == 1 && said.contains("TRL-501"), "{said}");
+            drop(held);
+            let mut words = String::new();
+            std::io::Read::read_to_string(&mut told, &mut words).expect("readable");
+            if words.is_empty() && limit != "60" {
+                continue;
+            }
+            assert_eq!(words, "started\n", "{last}: it lives on");
+            assert!(said.contains(why) || limit != "60", "{said}");
+            if said.contains(why) {
+                break;
+            }
+        }
+    }
+}
+
 /// As the init container of `deploy/` runs: nothing may be written but the `emptyDir`, and the user is nobody known.
 #[test]
 fn an_install_needs_no_name_and_nothing_writable_but_its_directory() {

@@ -1,6 +1,6 @@
 {{/*
 Parts for a chart of your own. In the Deployment's pod template:
-  initContainers: [{{ include "trilane.init" . | nindent 8 }}]
+  initContainers:            {{ include "trilane.init" . | nindent 8 }}
   containers[].env:          {{ include "trilane.env" . | nindent 12 }}
   containers[].volumeMounts: {{ include "trilane.mounts" . | nindent 12 }}
   volumes:                   {{ include "trilane.volumes" . | nindent 8 }}
