@@ -263,7 +263,7 @@ fn cut(name: &str) {
     run(&["ip", "link", "set", "near", "up"]);
     let target = other.address.replace("0.0.0.0", "192.0.2.2");
     let second = Duration::from_secs(1);
-    let limits = Limits { keepalive_time: second, keepalive_timeout: second, ..Limits::default() };
+    let limits = Limits { keepalive_time: second, keepalive_timeout: 3 * second, ..Limits::default() };
     let channel = Channel::builder(&target).limits(limits).open(&Io::new(1).unwrap()).unwrap();
     let calling = {
         let channel = channel.clone();
