@@ -63,8 +63,8 @@ public class Behaviour {
     public void nothingIsLeft() throws Exception {
         channel.shutdownNow();
         server.shutdownNow();
-        assertTrue(channel.awaitTermination(10, TimeUnit.SECONDS));
-        assertTrue(server.awaitTermination(10, TimeUnit.SECONDS));
+        assertTrue(channel.awaitTermination(30, TimeUnit.SECONDS));
+        assertTrue(server.awaitTermination(30, TimeUnit.SECONDS));
         Service.until("no native handle is alive", () -> Service.alive() == 0);
     }
 
@@ -128,7 +128,7 @@ public class Behaviour {
                     public void onCompleted() {}
                 });
             }
-            assertTrue(thrown.await(10, TimeUnit.SECONDS));
+            assertTrue(thrown.await(30, TimeUnit.SECONDS));
             assertEquals(Empty.getDefaultInstance(), TestServiceGrpc.newBlockingStub(direct).emptyCall(Service.EMPTY));
         } finally {
             Hub.LOG.setLevel(null);
@@ -199,7 +199,7 @@ public class Behaviour {
         Future<Empty> call = TestServiceGrpc.newFutureStub(channel).emptyCall(Service.EMPTY);
         Service.until("the method runs", () -> service.context != null);
         call.cancel(true);
-        assertTrue(service.cancelled.await(10, TimeUnit.SECONDS));
+        assertTrue(service.cancelled.await(30, TimeUnit.SECONDS));
     }
 
     @Test
@@ -234,7 +234,7 @@ public class Behaviour {
         service.taking.countDown();
         Service.until("onReady", () -> ready.get() > before && call.isReady());
         call.halfClose();
-        assertEquals(sent * (64 << 10), answer.get(10, TimeUnit.SECONDS).getAggregatedPayloadSize());
+        assertEquals(sent * (64 << 10), answer.get(30, TimeUnit.SECONDS).getAggregatedPayloadSize());
     }
 
     @Test
@@ -262,7 +262,7 @@ public class Behaviour {
     public void aChannelThatWasShutDownRefuses() throws Exception {
         channel.shutdown();
         assertEquals(Status.Code.UNAVAILABLE, code(() -> stub.emptyCall(Service.EMPTY)));
-        assertTrue(channel.awaitTermination(10, TimeUnit.SECONDS));
+        assertTrue(channel.awaitTermination(30, TimeUnit.SECONDS));
     }
 
     @Test
@@ -282,7 +282,7 @@ public class Behaviour {
                     public void onFailure(Throwable t) {}
                 },
                 Runnable::run);
-        assertTrue(ended.await(10, TimeUnit.SECONDS));
+        assertTrue(ended.await(30, TimeUnit.SECONDS));
     }
 
     @Test

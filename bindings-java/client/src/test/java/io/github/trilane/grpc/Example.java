@@ -24,7 +24,7 @@ public class Example {
         ManagedChannel channel =
                 Grpc.newChannelBuilder("trilane:///localhost:8080", InsecureChannelCredentials.create()).build();
         HealthGrpc.HealthBlockingStub stub = HealthGrpc.newBlockingStub(channel);
-        HealthCheckResponse reply = stub.withDeadlineAfter(1, TimeUnit.SECONDS).check(request);
+        HealthCheckResponse reply = stub.withDeadlineAfter(10, TimeUnit.SECONDS).check(request);
         assertEquals(HealthCheckResponse.ServingStatus.SERVING, reply.getStatus());
         channel.shutdown().awaitTermination(1, TimeUnit.SECONDS);
         server.shutdown().awaitTermination();

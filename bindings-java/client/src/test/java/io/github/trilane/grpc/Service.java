@@ -107,7 +107,7 @@ final class Service extends TestServiceGrpc.TestServiceImplBase implements Serve
 
     /** Waits for what no event tells of; fails after ten seconds. */
     static void until(String what, BooleanSupplier is) throws InterruptedException {
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
         while (!is.getAsBoolean()) {
             if (System.nanoTime() > end) {
                 throw new AssertionError("not within ten seconds: " + what);

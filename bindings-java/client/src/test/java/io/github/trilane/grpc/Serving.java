@@ -55,11 +55,11 @@ public class Serving {
     public void stop() throws Exception {
         if (channel != null) {
             channel.shutdownNow();
-            assertTrue(channel.awaitTermination(10, TimeUnit.SECONDS));
+            assertTrue(channel.awaitTermination(30, TimeUnit.SECONDS));
         }
         if (server != null) {
             server.shutdownNow();
-            assertTrue(server.awaitTermination(10, TimeUnit.SECONDS));
+            assertTrue(server.awaitTermination(30, TimeUnit.SECONDS));
         }
         Service.until("no native handle is alive", () -> Service.alive() == 0);
     }
@@ -165,8 +165,8 @@ public class Serving {
         Service.until("the server takes nothing new", () -> status(stub).getCode() == Status.Code.UNAVAILABLE);
         assertTrue(!server.isTerminated() && !running.isDone());
         may.countDown();
-        assertEquals(Service.EMPTY, running.get(10, TimeUnit.SECONDS));
-        assertTrue(server.awaitTermination(10, TimeUnit.SECONDS));
+        assertEquals(Service.EMPTY, running.get(30, TimeUnit.SECONDS));
+        assertTrue(server.awaitTermination(30, TimeUnit.SECONDS));
     }
 
     @Test
