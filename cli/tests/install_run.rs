@@ -1,6 +1,6 @@
 //! `trilane install` and `trilane run` as an operator meets them.
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -16,11 +16,13 @@ impl Dir {
         Dir(path)
     }
 
-    /// A script that stands for `java`.
+    /// A script that stands for `java`. Another process writes it: a descriptor of ours that is open for writing could
+    /// be in a child of another test at the time, and then a script cannot be run (ETXTBSY).
     fn java(&self, script: &str) -> PathBuf {
         let path = self.0.join("java");
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("writable");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+        let mut write = Command::new("sh");
+        write.args(["-c", "printf '%s\\n' '#!/bin/sh' \"$1\" >\"$0\" && chmod 755 \"$0\""]).arg(&path).arg(script);
+        assert!(write.status().expect("sh starts").success(), "writable");
         path
     }
 }

@@ -135,9 +135,10 @@ fn gathered_requests_are_bounded_per_connection() {
             peer.send(&frame(DATA, 0, 2 * n + 1, &part));
         }
         peer.send(&frame(PING, 0, 0, &[1; 8]));
+        // The PING's answer may come before the last of what was sent ahead of it is judged.
         while let Some((kind, flags, ..)) = peer.read() {
-            refused |= kind == HEADERS && flags & END_STREAM != 0;
-            if kind == PING && refused {
+            if kind == HEADERS && flags & END_STREAM != 0 {
+                refused = true;
                 break;
             }
         }

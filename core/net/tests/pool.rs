@@ -4,10 +4,10 @@ mod common;
 
 use bytes::Bytes;
 use common::{block, io, serve, services, started};
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::net::TcpSocket;
 use trilane_net::client::Retry;
 use trilane_net::{Channel, Code, Limits, Request, Server, Status};
 
@@ -53,10 +53,18 @@ fn draining_waits_for_calls_and_refuses_new_connections() {
     assert!(status.message().contains(&target) && status.message().contains("connect"), "{status}");
 }
 
+/// A port where nobody listens, and that nobody else is given while this lives; one of ours may listen there.
+fn nobody() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
+}
+
 #[test]
 fn who_waits_for_ready_is_served_by_a_server_that_starts_later() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let target = format!("127.0.0.1:{port}");
+    let held = nobody();
+    let target = held.local_addr().unwrap().to_string();
     let io = io();
     let channel = Channel::builder(&target).open(&io).unwrap();
     let patient = channel.unary(unary().wait_for_ready(true), Bytes::from("late"));
@@ -135,7 +143,8 @@ fn a_picker_chooses_and_targets_change() {
 #[test]
 fn a_dead_target_among_living_ones_fails_nobody_twice() {
     let living = named("a");
-    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let held = nobody();
+    let dead = held.local_addr().unwrap().to_string();
     let io = io();
     let channel = Channel::to_all([dead, living.local_addr().to_string()]).open(&io).unwrap();
     let calls = (0..20).map(|_| block(channel.unary(Request::new("/t.Echo/Name"), Bytes::new())).status);

@@ -160,14 +160,14 @@ fn certificates_change_under_load_and_no_call_notices() {
             });
         }
         // The server's new certificate has another name too; it is asked for until it is shown.
-        let end = Instant::now() + Duration::from_secs(30);
+        let end = Instant::now() + Duration::from_secs(60);
         let mut changed = false;
-        while !changed && Instant::now() < end {
+        while !(changed && seen.load(Ordering::Relaxed) > 100) && Instant::now() < end {
             authority.issue("client", "second.test");
             authority.issue("server", "shop.test,DNS:new.test");
             let other = Identity { certificates: authority.path("client.pem"), key: authority.path("client.key") };
             let fresh = channel(&target, &roots, "new.test", Some(other));
-            changed = call(&fresh).is_ok() && shown.lock().unwrap().len() > 1;
+            changed |= call(&fresh).is_ok() && shown.lock().unwrap().len() > 1;
         }
         over.store(true, Ordering::Relaxed);
         assert!(changed, "both new certificates are shown");
