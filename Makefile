@@ -154,6 +154,7 @@ test-all: test interop
 	$(call suite,the release before this one in one chain,python3 tests/previous.py)
 	$(call suite,class editor: stress,$(CARGO) run --quiet --release -p trilane-classedit --example stress -- $$HOME/.m2)
 	$(call suite,dist: the same bytes when built twice,deploy/dist.sh --twice)
+	$(call suite,dist: the init image,python3 tests/image.py)
 	$(call suite,rules: mutated texts,TRILANE_FUZZ=200000 $(CARGO) test --quiet --release -p trilane-lane --test fuzz)
 	$(call suite,fuzz: ten minutes each,fuzz/run.py 600)
 	$(call suite,rules: 1$(comma)000 reloads at up to a second,TRILANE_RELOADS=long $(CARGO) test --quiet -p trilane-engine --lib reload)

@@ -65,6 +65,11 @@ fn first_and_last(name: &str, handed: bool, options: &dyn Fn(&Path) -> String, w
         return;
     }
     for jdk in jdks_with_server() {
+        let alone = fresh_dir(&format!("{name}-alone-{}", jdk.version()));
+        if !java(&jdk, &[&options(&alone)]).arg("Hello").output().expect("java starts").status.success() {
+            skip(&format!("{name}: it ends {jdk:?} by itself, without the library too"));
+            continue;
+        }
         let end = Program::start(&jdk, &[], &["Hop", "C", "end"]);
         for order in ["first", "last"] {
             let folder = fresh_dir(&format!("{name}-{order}-{}", jdk.version()));
@@ -181,6 +186,10 @@ fn arthas_attaches_watches_a_hooked_class_and_goes_away() {
     for jdk in jdks_with_server() {
         if !jdk.has("jcmd") {
             skip(&format!("{jdk:?} has no jcmd, so no attach either"));
+            continue;
+        }
+        if jdk.version() >= 25 {
+            skip(&format!("{jdk:?}: Arthas 4.0.5 does not edit its classes: Unsupported class file major version 69"));
             continue;
         }
         let end = Program::start(&jdk, &[], &["Hop", "C", "end"]);

@@ -68,7 +68,7 @@ def measure(run):
     table = run.table("footprint", "what the library weighs")
     table.add("libtrilane.so, stripped", "MB", [LIBRARY.stat().st_size / 1e6], MOST_BYTES / 1e6, exact=True)
     loading(run, table)
-    for instances in (1000, INSTANCES):
+    for instances in (10, 1000, INSTANCES):
         kept = route.lines("--memory", instances)[0]
         if not kept["list"]:
             raise machine.Unusable(f"the engine refused a list of {instances:,}")

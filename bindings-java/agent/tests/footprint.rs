@@ -1,0 +1,160 @@
+//! What docs/operator.md says under "What it touches", beside the same program without the library: files, sockets,
+//! threads, descriptors.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use support::{Jdk, Program, agentpath, classes, fresh_dir, java, jdks_with_server, library, skip};
+
+/// A rule file that names so many instances of one service.
+fn rules(folder: &Path, instances: usize) -> PathBuf {
+    let file = folder.join(format!("lanes-{instances}.yaml"));
+    let lines: String =
+        (0..instances).map(|n| format!("      - {{address: \"10.{}.{}.1:80\"}}\n", n / 250, n % 250)).collect();
+    let head = "apiVersion: trilane/v1\nservices:\n  - name: stock\n    authorities: [\"stock:80\"]\n    instances:\n";
+    std::fs::write(&file, format!("{head}{lines}")).expect("writable");
+    file
+}
+
+/// What a traced program did: paths that it opened (digits as `#`), those of them to write, and its other calls.
+#[derive(Default)]
+struct Seen {
+    opened: BTreeSet<String>,
+    written: BTreeSet<String>,
+    calls: Vec<String>,
+}
+
+fn trace(jdk: &Jdk, folder: &Path, options: &[&str]) -> Result<Seen, String> {
+    let log = folder.join("trace");
+    let program = java(jdk, &[&["-XX:+UseSerialGC"], options].concat());
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=open,openat,openat2,socket,bind,listen,connect,memfd_create,execve", "-o"]);
+    strace.arg(&log).arg(program.get_program()).args(program.get_args()).arg("Hello").env_remove("JAVA_TOOL_OPTIONS");
+    let output = strace.output().map_err(|e| format!("strace: {e}: apt-get install strace"))?;
+    if !output.status.success() {
+        return Err(format!("strace: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let mut seen = Seen::default();
+    for line in std::fs::read_to_string(&log).expect("strace wrote").lines() {
+        let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+        if !call.starts_with("open") {
+            seen.calls.push(call.to_string());
+            continue;
+        }
+        let Some(path) = call.split('"').nth(1) else { continue };
+        let path = path.replace(|c: char| c.is_ascii_digit(), "#");
+        if ["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|way| call.contains(way)) {
+            seen.written.insert(path.clone());
+        }
+        seen.opened.insert(path);
+    }
+    Ok(seen)
+}
+
+#[test]
+fn it_reads_what_the_page_names_writes_nothing_and_opens_no_socket() {
+    for jdk in jdks_with_server() {
+        let folder = fresh_dir(&format!("opens-{}", jdk.version()));
+        let file = rules(&folder, 10);
+        let option = agentpath(&format!("rules={}", file.display()));
+        let (bare, with) = match (trace(&jdk, &folder, &[]), trace(&jdk, &folder, &[&option])) {
+            (Ok(bare), Ok(with)) => (bare, with),
+            (Err(why), _) | (_, Err(why)) => return skip(&why),
+        };
+        let plain = |path: &Path| path.display().to_string().replace(|c: char| c.is_ascii_digit(), "#");
+        let named = [
+            plain(library()),
+            plain(&file),
+            "/etc/podinfo/labels".into(),
+            "/etc/podinfo/annotations".into(),
+            "/proc/self/cmdline".into(),
+        ];
+        // What the JVM reads by itself may come later or sooner; what the library stands on, its loader looks for.
+        let of_others = |path: &str| {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let home = jdk.java().parent().and_then(Path::parent).map(&plain).unwrap_or_default();
+            path.starts_with(&home)
+                || path.starts_with(&plain(classes()))
+                || path.starts_with("/sys/")
+                || path.starts_with("/proc/") && !path.starts_with("/proc/self/")
+                || name == "ld.so.cache"
+                || name.starts_with("lib") && name.contains(".so")
+        };
+        let more: Vec<&String> = with.opened.difference(&bare.opened).collect();
+        println!("footprint: {jdk:?} opens besides: {more:?}");
+        let unnamed: Vec<&&String> = more.iter().filter(|p| !named.contains(p) && !of_others(p)).collect();
+        assert!(unnamed.is_empty(), "{jdk:?}: docs/operator.md does not name {unnamed:?}");
+        for path in &named {
+            assert!(with.opened.contains(path), "{jdk:?}: {path} is not looked at: {:?}", with.opened);
+        }
+        let written: Vec<&String> = with.written.difference(&bare.written).collect();
+        assert!(written.is_empty(), "{jdk:?}: {written:?}");
+        let calls = |seen: &Seen, name: &str| seen.calls.iter().filter(|c| c.starts_with(name)).count();
+        for name in ["socket(", "bind(", "listen(", "connect(", "execve("] {
+            assert_eq!(calls(&with, name), calls(&bare, name), "{jdk:?}: {:?}", with.calls);
+        }
+        assert_eq!(calls(&with, "memfd_create(\"trilane-status\""), 1, "{:?}", with.calls);
+    }
+}
+
+/// Names of threads, what descriptors are, and resident kB of a living process.
+fn look(program: &Program) -> (Vec<String>, Vec<String>, u64) {
+    let proc = PathBuf::from(format!("/proc/{}", program.pid()));
+    let list =
+        |folder: &str| std::fs::read_dir(proc.join(folder)).expect("it lives").map(|e| e.expect("readable").path());
+    let mut threads: Vec<String> = list("task")
+        .filter_map(|t| std::fs::read_to_string(t.join("comm")).ok())
+        .map(|n| n.trim().to_string())
+        .collect();
+    let mut open: Vec<String> =
+        list("fd").filter_map(|f| std::fs::read_link(f).ok()).map(|to| to.display().to_string()).collect();
+    threads.sort();
+    open.sort();
+    let status = std::fs::read_to_string(proc.join("status")).expect("it lives");
+    let kb =
+        status.lines().find_map(|l| l.strip_prefix("VmRSS:")).and_then(|l| l.trim().split(' ').next()?.parse().ok());
+    (threads, open, kb.expect("VmRSS"))
+}
+
+#[test]
+fn a_running_program_has_one_thread_and_one_descriptor_more_with_any_number_of_instances() {
+    for jdk in jdks_with_server() {
+        let folder = fresh_dir(&format!("touches-{}", jdk.version()));
+        let started = |options: &[&str]| Program::start(&jdk, options, &["Hop", "C", "end"]);
+        let bare = started(&["-XX:+UseSerialGC"]);
+        let (_, open, before) = look(&bare);
+        let sockets = |open: &[String]| open.iter().filter(|o| o.starts_with("socket:")).count();
+        // A thread without a name of its own has its parent's, the launcher's.
+        let unnamed = |threads: &[String]| threads.iter().filter(|n| *n == "java").count();
+        for instances in [10, 1_000, 10_000] {
+            let option = agentpath(&format!("log=off,rules={}", rules(&folder, instances).display()));
+            let program = started(&["-XX:+UseSerialGC", &option]);
+            // A thread that has just begun has no name of its own yet, on a busy machine for a while.
+            let end = Instant::now() + Duration::from_secs(60);
+            let (ours, now, resident) = loop {
+                let ((plain, ..), (with, now, resident)) = (look(&bare), look(&program));
+                let ours: Vec<String> = with.iter().filter(|n| n.contains("trilane")).cloned().collect();
+                if ours == ["trilane-ctl"] && unnamed(&with) == unnamed(&plain) {
+                    break (ours, now, resident);
+                }
+                assert!(Instant::now() < end, "{jdk:?}: {with:?} beside {plain:?}");
+                std::thread::sleep(Duration::from_millis(20));
+            };
+            assert_eq!(sockets(&now), sockets(&open), "{jdk:?}: {now:?}");
+            let known = |o: &&String| {
+                !open.contains(o) && !o.starts_with("socket:") && !o.contains(":[") && !o.contains("/err-")
+            };
+            let more: Vec<&String> = now.iter().filter(known).collect();
+            assert!(more.len() == 1 && more[0].starts_with("/memfd:trilane-status"), "{jdk:?}: {more:?}");
+            println!(
+                "footprint: {jdk:?}, {instances} instances: threads {ours:?}, descriptors {more:?}, sockets 0, \
+                 resident {:+} kB",
+                resident as i64 - before as i64
+            );
+        }
+    }
+}
