@@ -153,20 +153,23 @@ func (s *stream) SendMsg(m any) error {
 
 func (s *stream) next() (*record, error) {
 	s.call.Receive()
+	var r *record
 	select {
-	case r := <-s.received:
-		return r, nil
+	case r = <-s.received:
 	case <-s.done:
 		// A message that came before the end comes first.
 		select {
-		case r := <-s.received:
-			return r, nil
+		case r = <-s.received:
 		default:
+			return nil, s.ended()
 		}
-		return nil, s.ended()
 	case <-s.ctx.Done():
-		return nil, status.FromContextError(s.ctx.Err()).Err()
 	}
+	// A call that is over for its caller has no answer, also where that was faster than the cancellation.
+	if err := s.ctx.Err(); err != nil {
+		return nil, status.FromContextError(err).Err()
+	}
+	return r, nil
 }
 
 func (s *stream) ended() error {
