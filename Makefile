@@ -139,7 +139,8 @@ test-all: test interop
 		&& unshare -rn sh -c 'ip link set lo up && exec target/debug/transport-soak --seconds 1200')
 	$(call suite,interop: connectconformance,$(CARGO) build --quiet -p trilane-ffi --features net \
 		&& python3 tests/interop/conformance/run.py target/debug)
-	$(call suite,triple: Java and dubbo-java,python3 bindings-java/client/dubbo/run.py target/debug)
+	$(call suite,triple: Java and dubbo-java,for v in 3.3.6 3.2.19; do \
+		python3 bindings-java/client/dubbo/run.py target/debug --dubbo $$v || exit 1; done)
 	$(call suite,triple: Java with the agent,$(CARGO) build --quiet -p trilane-ffi --features jvm$(comma)java --target-dir target/net \
 		&& python3 bindings-java/client/test.py target/net/debug --agent)
 	$(call suite,java agent$(comma) JDK 11 to 25,jdks=$$(python3 tests/tools/jdks.py 11 17 21 25); export TRILANE_TEST_JDKS=$$jdks; \

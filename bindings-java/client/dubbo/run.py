@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""dubbo-java 3.3 in IDL mode against our Java channel and server, both directions.
+"""dubbo-java in IDL mode against our Java channel and server, both directions.
 
-    python3 bindings-java/client/dubbo/run.py TARGET
+    python3 bindings-java/client/dubbo/run.py TARGET [--dubbo VERSION]
 
-TARGET has libtrilane.so with the features net and java. Prints a line for each direction; exits with 1 if a case failed.
+TARGET has libtrilane.so with the features net and java; VERSION is 3.3.6 if nothing is said.
+Prints a line for each direction; exits with 1 if a case failed.
 """
 
 import os
@@ -14,7 +15,8 @@ import threading
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-CACHE = HERE.parents[2] / ".cache/java-client/dubbo"
+VERSION = sys.argv[sys.argv.index("--dubbo") + 1] if "--dubbo" in sys.argv else "3.3.6"
+CACHE = HERE.parents[2] / ".cache/java-client/dubbo" / VERSION
 OURS = HERE.parent / "src/main/java"
 FLAGS = ["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Ddubbo.application.qos-enable=false"]
 FLAGS += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-Ddubbo.application.logger=slf4j"]
@@ -28,6 +30,7 @@ def build():
         return
     goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
     mvn = ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), f"-DbuildDirectory={CACHE}", f"-Dmdep.outputFile={kept}.new"]
+    mvn += [f"-Ddubbo.version={VERSION}"]
     subprocess.run([*mvn, "generate-sources", goal], check=True)
     path = Path(f"{kept}.new").read_text(encoding="utf-8").strip()
     java = [*(CACHE / "generated-sources").rglob("*.java"), *(HERE / "src").rglob("*.java"), *OURS.rglob("*.java")]
@@ -75,7 +78,7 @@ def main():
     target = Path(sys.argv[1]).resolve()
     if "--inside" not in sys.argv:
         build()
-        inner = [sys.executable, str(Path(__file__).resolve()), str(target), "--inside"]
+        inner = [sys.executable, str(Path(__file__).resolve()), *sys.argv[1:], "--inside"]
         if subprocess.run(["unshare", "-rn", "ip", "link", "set", "lo", "up"], capture_output=True).returncode == 0:
             os.execvp("unshare", ["unshare", "-rn", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *inner])
         print("dubbo: no network namespace of our own (unshare is refused): this machine's loopback is used")

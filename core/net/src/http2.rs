@@ -62,6 +62,14 @@ impl Piece {
         Some(Piece { prefix: frame::prefix(compressed, length), at: 0, data })
     }
 
+    /// Takes the first `n` bytes off.
+    fn split(&mut self, n: usize) -> Piece {
+        let prefix = frame::PREFIX - self.at as usize;
+        let first = Piece { prefix: self.prefix, at: self.at, data: self.data.split_to(n - prefix) };
+        self.at = frame::PREFIX as u8;
+        first
+    }
+
     /// Bytes as they are.
     pub fn bare(data: Bytes) -> Piece {
         Piece { prefix: [0; frame::PREFIX], at: frame::PREFIX as u8, data }
@@ -238,8 +246,12 @@ impl Sender {
         }
     }
 
-    /// Queues data; what the window does not allow yet waits in the queue.
-    pub fn data(&mut self, piece: Piece, end: bool) -> Result<(), Broken> {
+    /// Queues data; what the window does not allow yet waits in the queue. No frame is longer than the usual size,
+    /// whatever the peer announces: dubbo-java's clients ask for 8 MiB and break on what fills their window at once.
+    pub fn data(&mut self, mut piece: Piece, end: bool) -> Result<(), Broken> {
+        while piece.remaining() > GATHERED {
+            self.stream.send_data(piece.split(GATHERED), false).map_err(|e| Broken::from_h2(&e))?;
+        }
         self.stream.send_data(piece, end).map_err(|e| Broken::from_h2(&e))
     }
 
@@ -330,6 +342,15 @@ impl Reply {
             }
             Reply::Open(mut sender) => sender.trailers(map),
             Reply::Ended => Ok(()),
+        }
+    }
+
+    /// Ends the call by a reset that says CANCEL; what was queued goes nowhere.
+    pub fn cancel(&mut self) {
+        match std::mem::replace(self, Reply::Ended) {
+            Reply::New(mut respond) => respond.send_reset(Reason::CANCEL),
+            Reply::Open(mut sender) => sender.stream.send_reset(Reason::CANCEL),
+            Reply::Ended => {}
         }
     }
 

@@ -107,6 +107,68 @@ fn trap_4_grpc_status_counts_whatever_the_http_status() {
     ends(end, Code::NotFound, &["gone"]);
 }
 
+/// A Java server resets a stream that finds the connection's window empty. So the window is announced far above one
+/// stream's, and what one call does not read stops no other.
+#[test]
+fn trap_5_one_unread_stream_does_not_drain_the_connections_window() {
+    const UNREAD: usize = 60;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let channel = Channel::builder(&listener.local_addr().unwrap().to_string()).open(&io()).unwrap();
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0; raw::PREFACE.len()]).unwrap();
+        let mut peer = Peer { stream };
+        peer.send(&frame(SETTINGS, 0, 0, &[]));
+        let (mut window, mut streams) = (65_535u32, Vec::new());
+        while let Some((kind, flags, stream, payload)) = peer.read() {
+            let number = |at: usize| u32::from_be_bytes(payload[at..at + 4].try_into().unwrap());
+            match kind {
+                raw::WINDOW_UPDATE if stream == 0 && streams.is_empty() => window += number(0),
+                // Far more than 65,536 bytes, and nothing is given back for them.
+                HEADERS if streams.is_empty() => {
+                    streams.push(stream);
+                    peer.send(&headers(stream, false, &[OK, GRPC]));
+                    let piece = frame(DATA, 0, stream, &[0; 16_384]);
+                    (0..UNREAD).for_each(|_| assert!(peer.send(&piece)));
+                }
+                DATA if flags & END_STREAM != 0 && !streams.contains(&stream) => {
+                    peer.send(&headers(stream, false, &[OK, GRPC]));
+                    peer.send(&frame(DATA, 0, stream, b"\0\0\0\0\x01a"));
+                    peer.send(&headers(stream, true, &[("grpc-status", b"0")]));
+                }
+                _ => {}
+            }
+        }
+        window
+    });
+    let call = channel.stream(Request::new("/t.Echo/Stream").timeout(Duration::from_secs(30)));
+    wait(call.headers()).expect("headers");
+    let other = channel.unary(Request::new("/t.Echo/Unary").timeout(Duration::from_secs(20)), Bytes::new());
+    assert_eq!(wait(other).into_result().unwrap(), "a");
+    assert!(wait(call.message()).is_some(), "the unread call goes on");
+    drop((call, channel));
+    assert_eq!(serving.join().unwrap(), 8 << 20, "the connection's window");
+}
+
+/// Java answers plainly what came compressed; Go compresses by itself what a client would take.
+#[test]
+fn trap_18_replies_are_read_plain_or_compressed_whatever_was_sent() {
+    let reply = |encoding: &'static [u8], data: Vec<u8>| {
+        server(move |s| {
+            let head = headers(s, false, &[OK, GRPC, ("grpc-encoding", encoding)]);
+            [head, frame(DATA, 0, s, &data), headers(s, true, &[("grpc-status", b"0")])].concat()
+        })
+    };
+    // A gzip member with one stored block: "a".
+    let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x01\0\xfe\xffa\x43\xbe\xb7\xe8\x01\0\0\0";
+    let compressed = [b"\x01\0\0\0", &[gzip.len() as u8][..], gzip].concat();
+    assert_eq!(ask(reply(b"gzip", compressed)).into_result().unwrap(), "a");
+    let plain = reply(b"identity", b"\0\0\0\0\x01a".to_vec());
+    let channel = Channel::builder(&plain.to_string()).open(&io()).unwrap();
+    let sent = channel.unary(Request::new("/t.Echo/Unary").compress(true), Bytes::from("a"));
+    assert_eq!(wait(sent).into_result().unwrap(), "a");
+}
+
 #[test]
 fn trap_13_attachments_of_a_response_are_in_its_trailers() {
     let address = server(|s| {

@@ -3,7 +3,7 @@
 use super::Request;
 use super::attempt::{self, Attempt, Ended};
 use super::channel::Inner;
-use super::unary::{is_late, too_late};
+use super::unary::{UNPROCESSED, is_late, too_late};
 use crate::gzip;
 use crate::http2::{Answer, Body, Broken, Piece, Sender};
 use crate::server::Message;
@@ -40,6 +40,11 @@ struct State {
     compress: bool,
     may_compress: bool,
     out_bytes: usize,
+    /// What has left before the peer was heard of: should it say that it has not looked, another connection gets it.
+    sent: Vec<(Bytes, bool)>,
+    sent_bytes: usize,
+    /// The peer was heard of, or more was sent than is kept: the call is not sent again.
+    committed: bool,
     half_closed: bool,
     cancelled: bool,
     headers: Option<Headers>,
@@ -71,7 +76,45 @@ impl Exchange {
             state.end.get_or_insert((status, trailers));
             state.out.clear();
             state.out_bytes = 0;
+            state.commit();
         });
+    }
+
+    /// Takes the next message to send, and keeps it while the call may still be sent again.
+    fn next(&self) -> Option<(Bytes, bool)> {
+        let mut message = None;
+        self.tell(|state| {
+            message = state.out.pop_front();
+            let Some(taken) = &message else { return };
+            let bytes = taken.0.len() + MESSAGE;
+            state.out_bytes = state.out_bytes.saturating_sub(bytes);
+            state.sent_bytes += bytes;
+            if state.sent_bytes > self.room {
+                state.commit();
+            } else if !state.committed {
+                state.sent.push(taken.clone());
+            }
+        });
+        message
+    }
+
+    /// Queues again what has left, if all of it is still there; whether it is.
+    fn rewind(&self) -> bool {
+        let mut state = self.state.lock();
+        if !state.committed {
+            for message in std::mem::take(&mut state.sent).into_iter().rev() {
+                state.out.push_front(message);
+            }
+            state.out_bytes += std::mem::take(&mut state.sent_bytes);
+        }
+        !state.committed
+    }
+}
+
+impl State {
+    fn commit(&mut self) {
+        self.committed = true;
+        self.sent = Vec::new();
     }
 }
 
@@ -231,19 +274,19 @@ async fn exchanged(
     if let Err(status) = request.held_up().await {
         return (status, Headers::new());
     }
-    let opened = loop {
-        match attempt::open(inner, request, deadline, 0).await {
-            // Nothing of the application's has been sent yet.
-            Err(Ended::Unprocessed(_)) if tries < 5 => tries += 1,
-            opened => break opened,
+    loop {
+        let ended = match attempt::open(inner, request, deadline, 0).await {
+            Ok(attempt) => match both_ways(inner, request, exchange, attempt).await {
+                Ok(end) => return end,
+                Err(ended) => ended,
+            },
+            Err(ended) => ended,
+        };
+        match ended {
+            // A stream that was opened while the peer's GOAWAY was on its way.
+            Ended::Unprocessed(_) if tries < UNPROCESSED && exchange.rewind() => tries += 1,
+            ended => return (ended.status(), Headers::new()),
         }
-    };
-    match opened {
-        Ok(attempt) => match both_ways(inner, request, exchange, attempt).await {
-            Ok(end) => end,
-            Err(ended) => (ended.status(), Headers::new()),
-        },
-        Err(ended) => (ended.status(), Headers::new()),
     }
 }
 
@@ -284,12 +327,7 @@ async fn both_ways(
 
 /// Gives the engine the next message; whether the stream still takes more.
 fn send_next(exchange: &Exchange, sender: &mut Sender) -> bool {
-    let mut message = None;
-    exchange.tell(|state| {
-        message = state.out.pop_front();
-        state.out_bytes = state.out_bytes.saturating_sub(message.as_ref().map_or(0, |(m, _)| m.len()) + MESSAGE);
-    });
-    let Some((message, compress)) = message else { return true };
+    let Some((message, compress)) = exchange.next() else { return true };
     let message = if compress { gzip::compress(&message) } else { message };
     Piece::message(compress, message).is_some_and(|piece| sender.data(piece, false).is_ok())
 }
@@ -302,6 +340,7 @@ async fn receiving(
 ) -> Result<(Status, Headers), Ended> {
     let answered = poll_fn(|cx| response.poll(cx)).await;
     let (http_status, head, mut body, last) = answered.map_err(|b| Ended::broken(&b, place))?;
+    exchange.state.lock().commit();
     let encoding = match attempt::judge(http_status, &head, last) {
         Ok(encoding) => encoding,
         Err(status) => return Ok((status, head.to_headers())),

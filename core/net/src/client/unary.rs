@@ -20,7 +20,7 @@ use trilane_wire::frame::{self, Reader};
 use trilane_wire::{Code, Status};
 
 /// Streams that no peer looked at are sent again this often.
-const UNPROCESSED: u32 = 5;
+pub(crate) const UNPROCESSED: u32 = 5;
 
 /// Runs a call to its end, its deadline, or until nobody waits for it.
 #[allow(clippy::manual_async_fn)]

@@ -112,9 +112,4 @@ impl Call {
     pub(crate) fn takes_gzip(&self) -> bool {
         Encoding::Gzip.accepted_by(self.head.get("grpc-accept-encoding"))
     }
-
-    /// The status of a call whose time is over.
-    pub(crate) fn too_late(&self) -> Status {
-        Status::new(Code::DeadlineExceeded, format!("{}: the caller's deadline passed on the server", self.path()))
-    }
 }

@@ -14,7 +14,7 @@ use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, TcpListener};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,6 +24,9 @@ use tokio::sync::watch;
 use tokio::time::Sleep;
 use trilane_wire::content_type::{Kind, kind};
 use trilane_wire::{Code, Status};
+
+/// How long a drained connection waits for the peer to close it.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What the calls of one connection share.
 pub(crate) struct Shared {
@@ -107,29 +110,35 @@ impl Drop for Open {
 async fn start(socket: std::net::TcpStream, address: SocketAddr, open: Open, stop: watch::Receiver<Stop>) {
     let Ok(socket) = TcpStream::from_std(socket) else { return };
     let hosted = open.0.clone();
-    let socket = Socket::new(socket);
+    let drained = Arc::new(AtomicBool::new(false));
+    let socket = Socket::lingering(socket, drained.clone(), LINGER);
     let Some(tls) = &hosted.tls else {
         let peer = Peer { address, certificates: Arc::new([]) };
-        return serve(socket, hosted.clone(), peer, stop).await;
+        return serve(socket, hosted.clone(), peer, stop, drained).await;
     };
     let shaken = Box::pin(tokio::time::timeout(hosted.limits.handshake_timeout, tls.get().accept(socket))).await;
     match shaken {
         Ok(Ok(stream)) if is_h2(stream.get_ref().1.alpn_protocol()) => {
             let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
             let peer = Peer { address, certificates: shown.iter().map(|c| c.to_vec()).collect() };
-            Box::pin(serve(stream, hosted.clone(), peer, stop)).await;
+            Box::pin(serve(stream, hosted.clone(), peer, stop, drained)).await;
         }
         _ => drop(hosted.stats.broken.fetch_add(1, Ordering::Relaxed)),
     }
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn serve<T>(io: T, hosted: Arc<Hosted>, peer: Peer, mut stop: watch::Receiver<Stop>)
-where
+pub(crate) async fn serve<T>(
+    io: T,
+    hosted: Arc<Hosted>,
+    peer: Peer,
+    mut stop: watch::Receiver<Stop>,
+    drained: Arc<AtomicBool>,
+) where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     // In a box, and made elsewhere: what is moved about inside a future takes room in it for good.
-    let Some(mut connection) = Box::pin(shake(io, hosted, peer)).await else { return };
+    let Some(mut connection) = Box::pin(shake(io, hosted, peer, drained)).await else { return };
     let mut stopping = Box::pin(async move {
         let drain = stop.wait_for(|s| *s != Stop::Run).await.map_or(Stop::Abort, |s| *s);
         (drain, stop)
@@ -153,7 +162,7 @@ where
 }
 
 /// The handshake, and what belongs to a connection.
-async fn shake<T>(io: T, hosted: Arc<Hosted>, peer: Peer) -> Option<Box<Connection<T>>>
+async fn shake<T>(io: T, hosted: Arc<Hosted>, peer: Peer, drained: Arc<AtomicBool>) -> Option<Box<Connection<T>>>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
@@ -167,7 +176,7 @@ where
     let age = (!limits.max_connection_age.is_zero()).then(|| Box::pin(tokio::time::sleep(limits.max_connection_age)));
     let shared = Arc::new(Shared { hosted, peer, gathered: AtomicUsize::new(0) });
     let (calls, opened) = (FuturesUnordered::new(), Vec::new());
-    Some(Box::new(Connection { h2, calls, opened, shared, keepalive, age, told: Stop::Run }))
+    Some(Box::new(Connection { h2, calls, opened, shared, keepalive, age, told: Stop::Run, drained }))
 }
 
 /// A call that did not end at its first look.
@@ -197,11 +206,14 @@ struct Connection<T> {
     keepalive: Option<Keepalive>,
     age: Option<Pin<Box<Sleep>>>,
     told: Stop,
+    /// Whether the socket waits for the peer's close.
+    drained: Arc<AtomicBool>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     fn stop(&mut self, how: Stop) {
         self.told = how;
+        self.drained.store(how == Stop::Drain, Ordering::Relaxed);
         match how {
             Stop::Run => {}
             Stop::Drain => self.h2.graceful_shutdown(),

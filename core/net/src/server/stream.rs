@@ -145,9 +145,8 @@ pub(crate) async fn run(opened: Opened, handler: Arc<Handler>, shared: Arc<Share
     let _ = reply.end(&status, &stream.call.headers, &stream.call.trailers);
 }
 
-/// `None`: the caller has gone, nobody is left to tell.
+/// `None`: the caller has gone, or its time is over and the stream is reset: nothing is left to tell.
 async fn handled(stream: &mut ServerStream, handler: &Handler, reply: &Mutex<Reply>) -> Option<Result<(), Status>> {
-    let late = stream.call.too_late();
     let mut timer = stream.call.deadline().map(|d| Box::pin(tokio::time::sleep_until(d.into())));
     let made = std::panic::catch_unwind(AssertUnwindSafe(move || {
         let stream = stream;
@@ -168,7 +167,11 @@ async fn handled(stream: &mut ServerStream, handler: &Handler, reply: &Mutex<Rep
             return Poll::Ready(None);
         }
         match timer.as_mut().map(|t| t.as_mut().poll(cx)) {
-            Some(Poll::Ready(())) => Poll::Ready(Some(Err(late.clone()))),
+            // As grpc-java and grpc-go do it: the caller's own clock says that it was the deadline.
+            Some(Poll::Ready(())) => {
+                reply.cancel();
+                Poll::Ready(None)
+            }
             _ => Poll::Pending,
         }
     })

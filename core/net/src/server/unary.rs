@@ -139,8 +139,7 @@ impl Future for Unary {
                 if self.timer.get_or_insert_with(sleep).as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                let late = self.call.too_late();
-                self.finish(Err(late));
+                self.reply.cancel();
                 Poll::Ready(())
             }
         }
