@@ -122,7 +122,7 @@ public final class DubboSide {
     private static void call(DubboBootstrap bootstrap, String url) {
         bootstrap.start();
         Echo echo = refer(url, null, 20_000);
-        Cases cases = new Cases("dubbo-java 3.3.6 -> ours");
+        Cases cases = new Cases("dubbo-java " + OurSide.DUBBO + " -> ours");
         cases.check("unary", "hello", () -> echo.say(text("hello")).getText());
         cases.check("server stream", "[a0, a1, a2]", () -> {
             Collected replies = new Collected();
