@@ -22,13 +22,18 @@ public final class DubboCarriers {
 
     private DubboCarriers() {}
 
-    /** {@code AbstractClusterInvoker.invoke}: before anything is routed. */
+    /**
+     * {@code AbstractClusterInvoker.invoke}: before 2.7 adds the context's attachments, where the call has none of that
+     * name. Since 3.0 nothing comes between this and {@link DubboRouting#list}, which carries.
+     */
     public static void call(Object invocation) {
         if (!Trilane.on(Trilane.DUBBO) || invocation == null) {
             return;
         }
         try {
-            carry(invocation, attachments(invocation));
+            if (DubboContext.merges(invocation)) {
+                carry(invocation, attachments(invocation));
+            }
         } catch (Throwable cause) {
             Trilane.failed("dubbo-call", cause);
         }

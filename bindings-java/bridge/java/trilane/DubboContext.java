@@ -27,6 +27,11 @@ final class DubboContext {
 
     private DubboContext() {}
 
+    /** True in 2.7. */
+    static boolean merges(Object invocation) {
+        return CONTEXTS.get(invocation.getClass()) != NONE;
+    }
+
     /** Does for the carriers what 2.7 is about to do for all attachments. */
     static void merge(Object invocation, Map<String, Object> attachments) throws Throwable {
         Object handle = CONTEXTS.get(invocation.getClass());

@@ -25,12 +25,15 @@ final class DubboDirectory extends WeakReference<Object> {
     private static final AtomicIntegerFieldUpdater<DubboDirectory> MOVES =
             AtomicIntegerFieldUpdater.newUpdater(DubboDirectory.class, "moves");
     private static final int KEPT = 4;
+    /** What was found last, one a slot by identity: past the class's table, and weakly. */
+    private static final Shortcut[] SHORTCUTS = new Shortcut[64];
 
     private static final Call ALL = new Call("getAllInvokers");
     private static final Call VALID = new Call("getValidInvokers");
     private static final Call DESTROYED = new Call("isDestroyed");
 
     private final int hash;
+    private final Shortcut shortcut;
     /** 2.7 replaces its list as a whole and knows no validity; since 3.0 there are methods to be told by. */
     private final boolean legacy;
     /** Counts what happened to the directory's invokers. */
@@ -40,6 +43,7 @@ final class DubboDirectory extends WeakReference<Object> {
     private DubboDirectory(Object directory, int hash) {
         super(directory);
         this.hash = hash;
+        this.shortcut = new Shortcut(this);
         boolean old = false;
         try {
             VALID.of(directory);
@@ -50,9 +54,19 @@ final class DubboDirectory extends WeakReference<Object> {
     }
 
     static DubboDirectory of(Object directory) {
+        int slot = System.identityHashCode(directory) & SHORTCUTS.length - 1;
+        Shortcut last = SHORTCUTS[slot];
+        DubboDirectory found = last == null ? null : last.get();
+        if (found != null && found.get() == directory) {
+            return found;
+        }
         Table table = TABLES.get(directory.getClass());
-        DubboDirectory found = table.find(directory);
-        return found != null ? found : table.add(directory);
+        found = table.find(directory);
+        if (found == null) {
+            found = table.add(directory);
+        }
+        SHORTCUTS[slot] = found.shortcut;
+        return found;
     }
 
     /** The directory's invokers have changed, or are about to. */
@@ -204,6 +218,13 @@ final class DubboDirectory extends WeakReference<Object> {
                 }
                 left.clear();
             }
+        }
+    }
+
+    /** What is kept of a directory lives in its class's table, not here. */
+    private static final class Shortcut extends WeakReference<DubboDirectory> {
+        Shortcut(DubboDirectory to) {
+            super(to);
         }
     }
 
