@@ -15,8 +15,9 @@ import org.apache.dubbo.config.bootstrap.DubboBootstrap;
  * A consumer that knows its providers by address or by a registry; arguments: "address" or "registry", the port of the
  * providers or of ZooKeeper, how many providers.
  *
- * <p>A number on stdin: that many calls by four threads, then the line "done". Every other call serves a request of
- * lane gray, which no provider is in: lanes then choose from as many providers as Dubbo alone does.
+ * <p>A line on stdin, a number and "mixed", "tagged" or "untagged": that many calls by four threads, then the line
+ * "done". A tagged call serves a request of lane gray, which no provider is in: lanes then choose from as many
+ * providers as Dubbo alone does. Of mixed calls every other one is tagged.
  */
 public final class CallClient {
     /** What is called. */
@@ -51,13 +52,16 @@ public final class CallClient {
         ExecutorService workers = Executors.newFixedThreadPool(THREADS);
         BufferedReader commands = new BufferedReader(new InputStreamReader(System.in));
         for (String line = commands.readLine(); line != null; line = commands.readLine()) {
-            final int calls = Integer.parseInt(line.trim()) / THREADS;
+            String[] words = line.trim().split(" ");
+            final int calls = Integer.parseInt(words[0]) / THREADS;
+            final boolean odd = !words[1].equals("untagged");
+            final boolean even = words[1].equals("tagged");
             final CountDownLatch done = new CountDownLatch(THREADS);
             for (int i = 0; i < THREADS; i++) {
                 workers.execute(new Runnable() {
                     @Override
                     public void run() {
-                        call(greeting, calls);
+                        call(greeting, calls, odd, even);
                         done.countDown();
                     }
                 });
@@ -81,10 +85,11 @@ public final class CallClient {
         return urls.toString();
     }
 
-    private static void call(Greeting greeting, int calls) {
+    /** Are the odd calls tagged, and the even ones? */
+    private static void call(Greeting greeting, int calls, boolean odd, boolean even) {
         int gray = BenchDoor.tag("gray");
         for (int i = 0; i < calls; i++) {
-            BenchDoor.serve((i & 1) == 0 ? 0 : gray);
+            BenchDoor.serve(((i & 1) == 0 ? even : odd) ? gray : 0);
             if (!PAYLOAD.equals(greeting.greet(PAYLOAD))) {
                 throw new IllegalStateException("another answer came back");
             }
