@@ -101,9 +101,10 @@ impl Cancel {
     }
 }
 
-/// Whether a cancelled call is one that the peer ended because of our deadline, a moment before our own timer.
+/// Whether a call is one that the peer reset because of our deadline, a moment before our own timer was looked at; a
+/// proxy between makes UNAVAILABLE of such a reset.
 pub(crate) fn is_late(status: &Status, deadline: Option<Instant>) -> bool {
-    status.code() == Code::Cancelled && deadline.is_some_and(|d| Instant::now() >= d)
+    matches!(status.code(), Code::Cancelled | Code::Unavailable) && deadline.is_some_and(|d| Instant::now() >= d)
 }
 
 pub(crate) fn too_late(request: &Request) -> Status {
