@@ -79,6 +79,21 @@
 #define TRILANE_METHOD_UNARY 1
 
 /*
+ Starts a unary call; its only record is END.
+ */
+#define TRILANE_ITEM_UNARY 1
+
+/*
+ Ends the unary call of that tag with CANCELLED, if it was started by an item and has not ended.
+ */
+#define TRILANE_ITEM_CANCEL 2
+
+/*
+ Frees the channel, as `trilane_channel_free`.
+ */
+#define TRILANE_ITEM_FREE 3
+
+/*
  A call under way. Freed by `trilane_call_free`.
  */
 typedef struct trilane_call trilane_call;
@@ -242,6 +257,17 @@ extern "C" {
  `net_out` is NULL or may be written; `error_out` is NULL or may be written.
  */
 trilane_status trilane_net_new(size_t threads, struct trilane_net **net_out, trilane_error **error_out);
+
+/*
+ As `trilane_net_new`, but the work of the channels is done by who polls, within `trilane_net_poll`, and
+ stands still while nobody does: for who always has one thread there. An answer is read by the thread that it is
+ given to. Servers have the I/O threads that everybody shares.
+
+ # Safety
+ `net_out` is NULL or may be written; `error_out` is NULL or may be written.
+ */
+trilane_status trilane_net_driven(struct trilane_net **net_out,
+                                  trilane_error **error_out);
 
 /*
  Frees the queue; who waits in `trilane_net_poll` gets 0. Its channels, calls and servers must be freed before. NULL is
@@ -443,6 +469,22 @@ trilane_status trilane_served_headers(const struct trilane_net *net,
 trilane_status trilane_served_end(const struct trilane_net *net,
                                   uint64_t id,
                                   const struct trilane_answer *answer);
+
+/*
+ Does what the items ask for, in their order. One thread at a time. On a net of `trilane_net_driven` they are copied,
+ and done by who polls: at its next poll, or at once if it waits there; the calls of one poll leave together.
+
+ An item is: length of all with padding (`uint32_t`), kind (`uint32_t`), tag (`uint64_t`), the channel's pointer
+ (`uint64_t`; it belongs to this net), nanoseconds until the call gives up (`uint64_t`, 0: never), `TRILANE_CALL_…`
+ (`uint32_t`), lengths of path, metadata and message (`uint32_t` each), all little-endian; then these bytes, and
+ padding to 8. Metadata is as in `trilane_request`. A call that cannot be started ends with INTERNAL. What follows a
+ cut item is left out.
+
+ # Safety
+ `items` is NULL or valid. The items' channels live until an item frees them, and are in no later item.
+ */
+void trilane_net_submit(const struct trilane_net *net,
+                        trilane_str items);
 
 #ifdef __cplusplus
 }  // extern "C"

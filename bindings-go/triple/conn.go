@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	trilane "github.com/trilane/trilane/bindings-go"
@@ -24,7 +25,11 @@ type Conn struct {
 	hub       *hub
 	channel   *native.Channel
 	authority string // what the rules may name
+	closing   sync.RWMutex
+	closed    bool
 }
+
+var errClosed = status.Error(codes.Canceled, "trilane: the connection was closed before the call")
 
 var _ grpc.ClientConnInterface = (*Conn)(nil)
 
@@ -35,7 +40,7 @@ var _ grpc.ClientConnInterface = (*Conn)(nil)
 // instances that the rules give it, each to its lane.
 func Dial(targets, caFile string) (*Conn, error) {
 	trilane.Start()
-	h, err := shared()
+	h, err := nextHub()
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +48,17 @@ func Dial(targets, caFile string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{h, channel, strings.TrimSpace(targets)}, nil
+	return &Conn{hub: h, channel: channel, authority: strings.TrimSpace(targets)}, nil
 }
 
-// Close lets running calls end and closes the connections. No call may be started afterwards.
+// Close lets running calls end and closes the connections. A call that is started afterwards ends with CANCELLED.
 func (c *Conn) Close() error {
-	c.channel.Free()
+	c.closing.Lock()
+	defer c.closing.Unlock()
+	if !c.closed {
+		c.closed = true
+		c.hub.submit(c.channel.Free(), 0, nil)
+	}
 	return nil
 }
 
@@ -131,12 +141,14 @@ func (c *Conn) mark(ctx context.Context, md metadata.MD) metadata.MD {
 	return md
 }
 
-func marshal(v any) ([]byte, error) {
+func marshal(v any) ([]byte, error) { return appendTo(nil, v) }
+
+func appendTo(b []byte, v any) ([]byte, error) {
 	m, ok := v.(proto.Message)
 	if !ok {
 		return nil, status.Errorf(codes.Internal, "%T is no protobuf message", v)
 	}
-	b, err := proto.Marshal(m)
+	b, err := proto.MarshalOptions{}.MarshalAppend(b, m)
 	if err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
 	}
@@ -154,13 +166,19 @@ func unmarshal(b []byte, v any) error {
 	return nil
 }
 
+// waiter is a unary call that somebody waits for.
+type waiter struct {
+	ended chan *record // has room for the one record
+	item  []byte
+}
+
+func (w *waiter) tell(r *record) { w.ended <- r }
+
+var waiters = sync.Pool{New: func() any { return &waiter{ended: make(chan *record, 1)} }}
+
 // Invoke makes a unary call. The goroutine waits on a Go channel; no thread is held.
 func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	o, err := readOptions(opts)
-	if err != nil {
-		return err
-	}
-	message, err := marshal(args)
 	if err != nil {
 		return err
 	}
@@ -168,29 +186,53 @@ func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 	if err != nil {
 		return err
 	}
-	ended := make(chan *record, 1)
-	tag := c.hub.add(func(r *record) { ended <- r })
-	defer c.hub.calls.Delete(tag)
-	call, err := c.channel.Unary(tag, method, md, timeout, o.flags, message)
+	w := waiters.Get().(*waiter)
+	tag := c.hub.tags.Add(1)
+	w.item, err = c.channel.Unary(w.item[:0], tag, method, md, timeout, o.flags,
+		func(b []byte) ([]byte, error) { return appendTo(b, args) })
 	if err != nil {
-		return status.Error(codes.Internal, err.Error())
+		return err
 	}
-	defer call.Free()
+	if err := c.start(w, tag); err != nil {
+		return err
+	}
 	var r *record
 	select {
-	case r = <-ended:
+	case r = <-w.ended:
 	case <-ctx.Done():
-		call.Cancel()
+		if c.hub.remove(tag) {
+			c.cancel(tag)
+		}
 		return status.FromContextError(ctx.Err()).Err()
 	}
+	// Only here nobody else has it any longer.
+	if cap(w.item) <= keptItem {
+		waiters.Put(w)
+	}
 	for _, to := range o.header {
-		*to = r.headers
+		*to = pairs(r.headers)
 	}
 	for _, to := range o.trailer {
-		*to = r.trailers
+		*to = pairs(r.trailers)
 	}
 	if err := r.err(); err != nil {
 		return err
 	}
 	return unmarshal(r.data, reply)
 }
+
+// keptItem is how large the buffer of a call may have grown to be used again.
+const keptItem = 64 << 10
+
+func (c *Conn) start(w *waiter, tag uint64) error {
+	c.closing.RLock()
+	defer c.closing.RUnlock()
+	if c.closed {
+		return errClosed
+	}
+	c.hub.submit(w.item, tag, w)
+	return nil
+}
+
+// cancel ends a call on the wire. After Close it goes by its tag as well: the item does not look at the channel.
+func (c *Conn) cancel(tag uint64) { c.hub.submit(c.channel.Cancel(tag), 0, nil) }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -140,4 +141,53 @@ func TestOneRequest(t *testing.T) {
 	if status.Code(err) != codes.Unimplemented || !strings.Contains(err.Error(), "StreamingOutputCall: the request has no message") {
 		t.Errorf("ended with %v", err)
 	}
+}
+
+// TestClosed: a call after Close says so, on streams as well; what ran before goes on.
+func TestClosed(t *testing.T) {
+	_, address := hosted(t, told{})
+	conn := connect(t, address)
+	client := testpb.NewTestServiceClient(conn)
+	stream, err := client.StreamingOutputCall(t.Context(), &testpb.StreamingOutputCallRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	conn.Close()
+	if _, err := stream.Recv(); err != nil {
+		t.Errorf("the stream that was begun before: %v", err)
+	}
+	if _, err := client.EmptyCall(t.Context(), &testpb.Empty{}); status.Code(err) != codes.Canceled {
+		t.Errorf("a call ended with %v", err)
+	}
+	if _, err := client.FullDuplexCall(t.Context()); status.Code(err) != codes.Canceled {
+		t.Errorf("a stream ended with %v", err)
+	}
+}
+
+// TestManyAtOnce: every one of many calls that come and go at the same time, some cancelled, gets its own answer.
+func TestManyAtOnce(t *testing.T) {
+	client, _ := dial(t)
+	var all sync.WaitGroup
+	for n := range 200 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for turn := range 20 {
+				ctx, cancel := context.WithCancel(t.Context())
+				leaves := n%25 == 0 && turn == 10 // few: servers end connections with more resets than about 20 at once
+				if leaves {
+					go cancel()
+				}
+				size := n + turn
+				reply, err := client.UnaryCall(ctx, &testpb.SimpleRequest{ResponseSize: int32(size)})
+				cancelled := leaves && status.Code(err) == codes.Canceled
+				if err != nil && !cancelled || err == nil && len(reply.GetPayload().GetBody()) != size {
+					t.Errorf("%d bytes asked for, %d came: %v", size, len(reply.GetPayload().GetBody()), err)
+				}
+				cancel()
+			}
+		}()
+	}
+	all.Wait()
 }

@@ -99,7 +99,7 @@ func (s *served) run(r *record) {
 	defer s.method.server.running.Done()
 	defer s.cancel()
 	defer s.hub.served.Delete(s.id)
-	md := r.headers
+	md := pairs(r.headers)
 	for _, name := range [...]string{"te", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"} {
 		delete(md, name)
 	}

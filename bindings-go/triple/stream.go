@@ -27,7 +27,7 @@ type stream struct {
 	done     chan struct{} // closed with the last record
 	once     sync.Once
 	asked    sync.Once
-	md       metadata.MD
+	md, tail metadata.MD
 	end      *record
 }
 
@@ -43,10 +43,16 @@ func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method stri
 	}
 	s := &stream{ctx: ctx, path: method, desc: desc, options: o, room: make(chan struct{}, 1), received: make(chan *record, 1),
 		header: make(chan *record, 1), done: make(chan struct{})}
-	tag := c.hub.add(s.tell)
+	c.closing.RLock()
+	defer c.closing.RUnlock()
+	if c.closed {
+		return nil, errClosed
+	}
+	tag := c.hub.tags.Add(1)
+	c.hub.add(tag, s)
 	s.call, err = c.channel.Stream(tag, method, md, timeout, o.flags)
 	if err != nil {
-		c.hub.calls.Delete(tag)
+		c.hub.remove(tag)
 		return nil, status.Error(codes.Internal, err.Error())
 	}
 	s.call.Headers() // asked for now: who asks after the call's end gets them as well
@@ -56,7 +62,7 @@ func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method stri
 		case <-s.done:
 		case <-ctx.Done():
 		}
-		c.hub.calls.Delete(tag)
+		c.hub.remove(tag)
 		s.call.Free()
 		s.finish(&record{kind: native.RecordEnd, code: codes.Canceled, message: "the caller cancelled the call"})
 	}()
@@ -82,7 +88,7 @@ func (s *stream) tell(r *record) {
 
 func (s *stream) finish(r *record) {
 	s.once.Do(func() {
-		s.end = r
+		s.end, s.tail = r, pairs(r.trailers)
 		close(s.done)
 	})
 }
@@ -93,13 +99,13 @@ func (s *stream) Header() (metadata.MD, error) {
 	s.asked.Do(func() {
 		select {
 		case r := <-s.header:
-			s.md = r.headers
+			s.md = pairs(r.headers)
 		case <-s.done:
 		case <-s.ctx.Done():
 		}
 		select {
 		case r := <-s.header: // came before the end
-			s.md = r.headers
+			s.md = pairs(r.headers)
 		default:
 		}
 		for _, to := range s.options.header {
@@ -112,7 +118,7 @@ func (s *stream) Header() (metadata.MD, error) {
 func (s *stream) Trailer() metadata.MD {
 	select {
 	case <-s.done:
-		return s.end.trailers
+		return s.tail
 	default:
 		return nil
 	}
@@ -177,7 +183,7 @@ func (s *stream) ended() error {
 		return status.FromContextError(err).Err()
 	}
 	for _, to := range s.options.trailer {
-		*to = s.end.trailers
+		*to = s.tail
 	}
 	if err := s.end.err(); err != nil {
 		return err

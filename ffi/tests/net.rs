@@ -402,3 +402,89 @@ fn calls_and_servers_speak_tls() {
     trilane_server_free(Some(unsafe { Box::from_raw(server) }));
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// One item of `trilane_net_submit`.
+fn item(kind: u32, tag: u64, channel: *mut TrilaneChannel, path: &str, message: &[u8]) -> Vec<u8> {
+    let length = (48 + path.len() + message.len()).next_multiple_of(8);
+    let mut item = [(length as u32).to_le_bytes(), kind.to_le_bytes()].concat();
+    for long in [tag, channel as u64, 0] {
+        item.extend(long.to_le_bytes());
+    }
+    for number in [0, path.len() as u32, 0, message.len() as u32] {
+        item.extend(number.to_le_bytes());
+    }
+    item.extend_from_slice(path.as_bytes());
+    item.extend_from_slice(message);
+    item.resize(length, 0);
+    item
+}
+
+/// Items of a net, driven by who polls or with threads: calls, a cancellation, a call that cannot be started.
+fn items_end(net: &Net) {
+    let submit = |items: &[u8]| {
+        // SAFETY: the net lives, and so does the channel that the items name.
+        unsafe { trilane_net_submit(net.0.as_ref(), text(items)) }
+    };
+    let unary = |tag, path, message: &[u8]| item(TRILANE_ITEM_UNARY, tag, net.1, path, message);
+    let bad = unary(3, "no path", b"");
+    let mut items = [unary(1, "/t.Echo/Unary", b"one"), unary(2, "/t.Echo/Hang", b""), bad].concat();
+    items.extend(item(TRILANE_ITEM_CANCEL, 2, net.1, "", b""));
+    items.extend(item(TRILANE_ITEM_CANCEL, 77, net.1, "", b""));
+    let cut = unary(4, "/t.Echo/Unary", b"never");
+    items.extend_from_slice(&cut[..cut.len() - 8]);
+    submit(&items);
+    let mut all = Vec::new();
+    while all.len() < 3 {
+        let more = net.poll();
+        assert!(!more.is_empty(), "20 s without a record");
+        all.extend(more);
+    }
+    all.sort_by_key(|r| r.1);
+    let seen: Vec<_> = all.iter().map(|r| (r.0, r.1, r.2, &r.3[4][..])).collect();
+    let end = TRILANE_RECORD_END;
+    assert_eq!(seen, [(end, 1, 0, &b"one"[..]), (end, 2, 1, b""), (end, 3, 13, b"")]);
+
+    // Who waits in the poll starts what comes meanwhile.
+    std::thread::scope(|scope| {
+        let polled = scope.spawn(|| net.poll());
+        submit(&unary(5, "/t.Echo/Unary", b"five"));
+        let records = polled.join().unwrap();
+        assert_eq!((records.len(), records[0].1), (1, 5));
+    });
+}
+
+// SAFETY: net and channel may be used from any thread, as the header says.
+unsafe impl Sync for Net {}
+
+#[test]
+fn items_start_and_cancel_calls() {
+    let io = Io::new(1).unwrap();
+    let server = server(&io);
+    let target = server.local_addr().to_string();
+    items_end(&Net::open(Some(&target)));
+
+    let (mut net, mut channel) = (null_mut(), null_mut());
+    // SAFETY: the out-pointers are valid, the texts live.
+    unsafe {
+        assert_eq!(trilane_net_driven(Some(&mut net), None), TrilaneStatus::Ok);
+        let opened = trilane_channel_open(net.as_ref(), text(target.as_bytes()), ABSENT, Some(&mut channel), None);
+        assert_eq!(opened, TrilaneStatus::Ok);
+    }
+    let net = Net(net, channel);
+    items_end(&net);
+    let mut buffer = [0u8; 64];
+    // SAFETY: the buffer has that capacity; the net lives.
+    let none = unsafe { trilane_net_poll(net.0.as_ref(), buffer.as_mut_ptr(), buffer.len(), 1_000_000) };
+    assert_eq!(none, 0, "nothing is left, and a poll of a driven net gives up in time");
+    // An item frees a second channel; the running call of the first one is not touched.
+    // SAFETY: as above; the channel is in no later item.
+    unsafe {
+        let mut second = null_mut();
+        let opened = trilane_channel_open(net.0.as_ref(), text(target.as_bytes()), ABSENT, Some(&mut second), None);
+        assert_eq!(opened, TrilaneStatus::Ok);
+        let last = item(TRILANE_ITEM_UNARY, 6, second, "/t.Echo/Unary", b"six");
+        trilane_net_submit(net.0.as_ref(), text(&[last, item(TRILANE_ITEM_FREE, 0, second, "", b"")].concat()));
+    }
+    let records = net.poll();
+    assert_eq!((records[0].1, records[0].2), (6, 0), "a running call ends by itself");
+}

@@ -3,6 +3,10 @@
 package native
 
 /*
+#cgo noescape tl_net_submit
+#cgo nocallback tl_net_submit
+#cgo noescape trilane_net_poll
+#cgo nocallback trilane_net_poll
 #include <stdlib.h>
 #include "trilane_net.h"
 
@@ -23,12 +27,8 @@ static inline void tl_net_request(trilane_request *r, uint64_t tag, const void *
 	r->flags = flags;
 }
 
-static inline int tl_net_unary(const trilane_channel *c, uint64_t tag, const void *path, size_t path_len,
-                               const void *metadata, size_t metadata_len, uint64_t timeout_ns, uint32_t flags,
-                               const void *message, size_t message_len, trilane_call **call, trilane_error **error) {
-	trilane_request r;
-	tl_net_request(&r, tag, path, path_len, metadata, metadata_len, timeout_ns, flags);
-	return trilane_call_unary(c, &r, tl_net_str(message, message_len), call, error);
+static inline void tl_net_submit(const trilane_net *n, const void *items, size_t len) {
+	trilane_net_submit(n, tl_net_str(items, len));
 }
 
 static inline int tl_net_stream(const trilane_channel *c, uint64_t tag, const void *path, size_t path_len,
@@ -51,6 +51,7 @@ static inline int tl_net_send(const trilane_call *call, const void *message, siz
 import "C"
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -74,6 +75,8 @@ const (
 
 // ErrFull says that a stream took no message; a RecordRoom comes when it does again.
 var ErrFull = errors.New("the stream is full")
+
+const itemBytes = 48 // of an item without path, metadata and message
 
 // Net is the native queue of records.
 type Net struct{ p *C.trilane_net }
@@ -105,14 +108,20 @@ func stringPtr(s string) (unsafe.Pointer, C.size_t) {
 	return unsafe.Pointer(unsafe.StringData(s)), C.size_t(len(s))
 }
 
-// NewNet starts the native side; threads 0 shares the process's I/O threads.
-func NewNet(threads int) (*Net, error) {
+// NewNet makes a net whose channels work while somebody is in Poll.
+func NewNet() (*Net, error) {
 	n := &Net{}
 	var e *C.trilane_error
-	if s := C.trilane_net_new(C.size_t(threads), &n.p, &e); s != 0 {
+	if s := C.trilane_net_driven(&n.p, &e); s != 0 {
 		return nil, netError(C.int(s), e)
 	}
 	return n, nil
+}
+
+// Submit has what the items ask for done: by who is in Poll, or comes there next. One goroutine at a time.
+func (n *Net) Submit(items []byte) {
+	p, pn := bytesPtr(items)
+	C.tl_net_submit(n.p, p, pn)
 }
 
 // Poll waits for records and fills buf with whole ones. A result larger than buf is the size that is needed.
@@ -132,21 +141,41 @@ func (n *Net) Open(targets, roots string) (*Channel, error) {
 	return c, nil
 }
 
-// Free frees the channel.
-func (c *Channel) Free() { C.trilane_channel_free(c.p) }
-
-// Unary starts a unary call.
-func (c *Channel) Unary(tag uint64, path string, metadata []byte, timeout uint64, flags uint32, message []byte) (*Call, error) {
-	call := &Call{}
-	var e *C.trilane_error
-	p, pn := stringPtr(path)
-	m, mn := bytesPtr(metadata)
-	d, dn := bytesPtr(message)
-	s := C.tl_net_unary(c.p, C.uint64_t(tag), p, pn, m, mn, C.uint64_t(timeout), C.uint32_t(flags), d, dn, &call.p, &e)
-	if s != 0 {
-		return nil, netError(s, e)
+// Unary appends the item that starts a unary call; appendMessage appends the message.
+func (c *Channel) Unary(to []byte, tag uint64, path string, metadata []byte, timeout uint64, flags uint32,
+	appendMessage func([]byte) ([]byte, error)) ([]byte, error) {
+	start := len(to)
+	to = c.item(to, C.TRILANE_ITEM_UNARY, tag, timeout, flags)
+	to = append(append(to, path...), metadata...)
+	at := len(to)
+	to, err := appendMessage(to)
+	if err != nil {
+		return nil, err
 	}
-	return call, nil
+	for i, n := range [...]int{len(path), len(metadata), len(to) - at} {
+		binary.LittleEndian.PutUint32(to[start+36+4*i:], uint32(n))
+	}
+	for len(to)%8 != start%8 {
+		to = append(to, 0)
+	}
+	binary.LittleEndian.PutUint32(to[start:], uint32(len(to)-start))
+	return to, nil
+}
+
+// Cancel is the item that cancels a unary call.
+func (c *Channel) Cancel(tag uint64) []byte { return c.item(nil, C.TRILANE_ITEM_CANCEL, tag, 0, 0) }
+
+// Free is the item that frees the channel, its last.
+func (c *Channel) Free() []byte { return c.item(nil, C.TRILANE_ITEM_FREE, 0, 0, 0) }
+
+func (c *Channel) item(to []byte, kind uint32, tag, timeout uint64, flags uint32) []byte {
+	to = binary.LittleEndian.AppendUint32(to, itemBytes)
+	to = binary.LittleEndian.AppendUint32(to, kind)
+	to = binary.LittleEndian.AppendUint64(to, tag)
+	to = binary.LittleEndian.AppendUint64(to, uint64(uintptr(unsafe.Pointer(c.p))))
+	to = binary.LittleEndian.AppendUint64(to, timeout)
+	to = binary.LittleEndian.AppendUint32(to, flags)
+	return append(to, make([]byte, 12)...)
 }
 
 // Stream starts a call whose messages come and go one by one.

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
@@ -90,6 +91,14 @@ impl Driven {
     /// Works until the future is ready. One thread at a time.
     pub fn until<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
+    }
+
+    /// [`Driven::until`], for at most that long; `None` if the future is not ready then.
+    pub fn within<T>(&self, time: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
+        match time {
+            None => Some(self.until(future)),
+            Some(time) => self.until(async { tokio::time::timeout(time, future).await.ok() }),
+        }
     }
 }
 

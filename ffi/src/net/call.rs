@@ -1,7 +1,7 @@
 //! Calls.
 
 use super::queue::{
-    Queue, Record, TRILANE_RECORD_END, TRILANE_RECORD_HEADERS, TRILANE_RECORD_MESSAGE, TRILANE_RECORD_ROOM,
+    Fields, Queue, Record, TRILANE_RECORD_END, TRILANE_RECORD_HEADERS, TRILANE_RECORD_MESSAGE, TRILANE_RECORD_ROOM,
 };
 use super::served::Pairs;
 use super::{Kind, TrilaneChannel};
@@ -106,11 +106,14 @@ pub(crate) fn pairs(bytes: Option<&[u8]>) -> Option<Pairs> {
 }
 
 /// Why a request was refused: its status, and in words.
-type Refused = (TrilaneStatus, String);
+pub(super) type Refused = (TrilaneStatus, String);
 
 /// # Safety
 /// As for [`TrilaneRequest::read`].
-unsafe fn asked(channel: &TrilaneChannel, request: Option<&TrilaneRequest>) -> Result<(Request, u64), Refused> {
+pub(super) unsafe fn asked(
+    channel: &TrilaneChannel,
+    request: Option<&TrilaneRequest>,
+) -> Result<(Request, u64), Refused> {
     let request = request.ok_or((TrilaneStatus::NullArgument, "request is NULL".to_string()))?;
     if request.struct_size < size_of::<TrilaneRequest>() {
         let why = format!("struct_size is {}, {} is expected", request.struct_size, size_of::<TrilaneRequest>());
@@ -158,14 +161,13 @@ pub unsafe extern "C" fn trilane_call_unary(
     })
 }
 
-fn ended(queue: &Queue, tag: u64, outcome: &Outcome) {
-    let (headers, trailers) = (outcome.headers.to_headers(), outcome.trailers.to_headers());
+pub(super) fn ended(queue: &Queue, tag: u64, outcome: &Outcome) {
     queue.push(&Record {
         kind: TRILANE_RECORD_END,
         tag,
         status: Some(&outcome.status),
-        headers: Some(&headers),
-        trailers: Some(&trailers),
+        headers: Some(Fields::Came(&outcome.headers)),
+        trailers: Some(Fields::Came(&outcome.trailers)),
         data: &outcome.message,
         ..Record::default()
     });
@@ -205,7 +207,7 @@ impl Stream {
         {
             wants.headers = false;
             let headers = headers.unwrap_or_default();
-            self.queue.push(&Record { headers: Some(&headers), ..record(TRILANE_RECORD_HEADERS) });
+            self.queue.push(&Record { headers: Some(Fields::Ours(&headers)), ..record(TRILANE_RECORD_HEADERS) });
         }
         if wants.room && self.call.poll_room(cx).is_ready() {
             wants.room = false;
@@ -226,7 +228,7 @@ impl Stream {
                 let (status, trailers): (&Status, _) = (&status, &trailers);
                 self.queue.push(&Record {
                     status: Some(status),
-                    trailers: Some(trailers),
+                    trailers: Some(Fields::Ours(trailers)),
                     ..record(TRILANE_RECORD_END)
                 });
             }

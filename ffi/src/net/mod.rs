@@ -7,6 +7,7 @@ mod call;
 mod queue;
 mod served;
 mod server;
+mod submit;
 
 pub use call::*;
 use queue::Queue;
@@ -16,6 +17,8 @@ pub use queue::{
 };
 use served::Desk;
 pub use server::*;
+use submit::Running;
+pub use submit::*;
 
 use crate::boundary;
 use crate::error::{TrilaneError, TrilaneStatus, refuse};
@@ -23,13 +26,19 @@ use crate::text::TrilaneStr;
 use std::sync::Arc;
 use std::time::Duration;
 use trilane_engine::{Engine, transport};
-use trilane_net::{Channel, ClientTls, Io};
+use trilane_net::{Channel, ClientTls, Driven, Io};
 
 /// A queue of records and the I/O threads that fill it. Freed by `trilane_net_free`.
 pub struct TrilaneNet {
     queue: Arc<Queue>,
     desk: Arc<Desk>,
+    /// Where channels live.
     io: Arc<Io>,
+    /// Where servers live.
+    threads: Arc<Io>,
+    /// Drives `io` while somebody polls.
+    driven: Option<Driven>,
+    running: Arc<Running>,
 }
 
 /// Calls of one service. Freed by `trilane_channel_free`.
@@ -58,16 +67,46 @@ pub unsafe extern "C" fn trilane_net_new(
 ) -> TrilaneStatus {
     boundary(TrilaneStatus::Internal, || {
         let Some(out) = net_out else { return TrilaneStatus::NullArgument };
-        match if threads == 0 { Io::shared() } else { Io::new(threads.min(64)) } {
+        let made = if threads == 0 { Io::shared() } else { Io::new(threads.min(64)) };
+        match made {
             Ok(io) => {
-                let queue: Arc<Queue> = Arc::default();
-                let desk = Arc::new(Desk::new(queue.clone()));
-                *out = Box::into_raw(Box::new(TrilaneNet { queue, desk, io }));
+                *out = TrilaneNet::new(io.clone(), io, None);
                 TrilaneStatus::Ok
             }
             Err(e) => refuse(error_out, TrilaneStatus::Internal, format!("the I/O threads cannot be started: {e}")),
         }
     })
+}
+
+/// As `trilane_net_new`, but the work of the channels is done by who polls, within `trilane_net_poll`, and
+/// stands still while nobody does: for who always has one thread there. An answer is read by the thread that it is
+/// given to. Servers have the I/O threads that everybody shares.
+///
+/// # Safety
+/// `net_out` is NULL or may be written; `error_out` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trilane_net_driven(
+    net_out: Option<&mut *mut TrilaneNet>,
+    error_out: Option<&mut *mut TrilaneError>,
+) -> TrilaneStatus {
+    boundary(TrilaneStatus::Internal, || {
+        let Some(out) = net_out else { return TrilaneStatus::NullArgument };
+        match Io::driven().and_then(|made| Ok((made, Io::shared()?))) {
+            Ok(((io, driven), threads)) => {
+                *out = TrilaneNet::new(io, threads, Some(driven));
+                TrilaneStatus::Ok
+            }
+            Err(e) => refuse(error_out, TrilaneStatus::Internal, format!("the I/O cannot be started: {e}")),
+        }
+    })
+}
+
+impl TrilaneNet {
+    fn new(io: Arc<Io>, threads: Arc<Io>, driven: Option<Driven>) -> *mut TrilaneNet {
+        let queue: Arc<Queue> = Arc::default();
+        let desk = Arc::new(Desk::new(queue.clone()));
+        Box::into_raw(Box::new(TrilaneNet { queue, desk, io, threads, driven, running: Arc::default() }))
+    }
 }
 
 /// Frees the queue; who waits in `trilane_net_poll` gets 0. Its channels, calls and servers must be freed before. NULL is
@@ -107,7 +146,12 @@ pub unsafe extern "C" fn trilane_net_poll(
 ) -> usize {
     boundary(0, || {
         let Some(net) = net.filter(|_| !out.is_null()) else { return 0 };
-        let timeout = u64::try_from(timeout_ns).ok().map(Duration::from_nanos);
+        let mut timeout = u64::try_from(timeout_ns).ok().map(Duration::from_nanos);
+        if let Some(driven) = &net.driven {
+            // SAFETY: who submitted promised it.
+            driven.within(timeout, net.queue.filled(|items| unsafe { submit::start(net, items) }));
+            timeout = Some(Duration::ZERO);
+        }
         let capacity = capacity.min(isize::MAX as usize);
         // SAFETY: the caller's promise; the bytes are only written, through the pointer.
         net.queue.take(timeout, capacity, |at, bytes| unsafe {

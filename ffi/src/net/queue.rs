@@ -1,9 +1,11 @@
 //! Records that wait for the application.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Condvar, Mutex, MutexGuard};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
-use trilane_net::{Headers, Status};
+use trilane_net::{Head, Headers, Status};
 use trilane_wire::metadata;
 
 /// The call has ended: status, trailers; of a unary call also headers and the reply. The last record of a call.
@@ -29,6 +31,12 @@ pub const TRILANE_RECORD_SERVED_GONE: u32 = 9;
 
 const FIXED: usize = 40;
 
+/// What the headers and trailers of a usual answer need, about.
+const ROOM: usize = 128;
+
+/// A buffer that grew larger than this is given back.
+const KEPT: usize = 1 << 20;
+
 #[derive(Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -39,7 +47,18 @@ pub(crate) struct Queue {
 struct State {
     records: VecDeque<Vec<u8>>,
     waiting: usize,
+    /// What was submitted and not begun.
+    items: Vec<u8>,
+    /// Who drives the I/O until there are records.
+    driver: Option<Waker>,
     closed: bool,
+}
+
+/// Headers of ours, or as they came.
+#[derive(Clone, Copy)]
+pub(crate) enum Fields<'a> {
+    Ours(&'a Headers),
+    Came(&'a Head),
 }
 
 /// One record's parts; those that it does not have are empty.
@@ -51,8 +70,8 @@ pub(crate) struct Record<'a> {
     /// In the places of the status code, message and details, where there is no status.
     pub number: u32,
     pub texts: [&'a [u8]; 2],
-    pub headers: Option<&'a Headers>,
-    pub trailers: Option<&'a Headers>,
+    pub headers: Option<Fields<'a>>,
+    pub trailers: Option<Fields<'a>>,
     pub data: &'a [u8],
 }
 
@@ -62,38 +81,49 @@ impl Record<'_> {
             Some(s) => (s.code().number(), s.message().as_bytes(), &s.details()[..]),
             None => (self.number, self.texts[0], self.texts[1]),
         };
-        let headers = self.headers.map(flat).unwrap_or_default();
-        let trailers = self.trailers.map(flat).unwrap_or_default();
-        let parts = [message, details, &headers, &trailers, self.data];
-        let bytes: usize = parts.iter().map(|p| p.len()).sum();
-        let length = (FIXED + bytes).next_multiple_of(8);
-        let mut out = Vec::with_capacity(length);
-        for n in [length as u32, self.kind, self.tag as u32, (self.tag >> 32) as u32, code] {
+        let mut out = Vec::with_capacity(FIXED + ROOM + message.len() + details.len() + self.data.len());
+        for n in [0, self.kind, self.tag as u32, (self.tag >> 32) as u32, code] {
             out.extend(n.to_le_bytes());
         }
-        for part in parts {
-            out.extend((part.len() as u32).to_le_bytes());
+        out.resize(FIXED, 0);
+        let mut parts = 5;
+        let mut part = |out: &mut Vec<u8>, write: &dyn Fn(&mut Vec<u8>)| {
+            let start = out.len();
+            write(out);
+            let length = (out.len() - start) as u32;
+            out[4 * parts..4 * parts + 4].copy_from_slice(&length.to_le_bytes());
+            parts += 1;
+        };
+        part(&mut out, &|out| out.extend_from_slice(message));
+        part(&mut out, &|out| out.extend_from_slice(details));
+        for fields in [self.headers, self.trailers] {
+            part(&mut out, &|out| fields.iter().for_each(|f| f.flat(out)));
         }
-        for part in parts {
-            out.extend_from_slice(part);
-        }
-        out.resize(length, 0);
+        part(&mut out, &|out| out.extend_from_slice(self.data));
+        out.resize(out.len().next_multiple_of(8), 0);
+        let length = out.len() as u32;
+        out[..4].copy_from_slice(&length.to_le_bytes());
         out
     }
 }
 
-/// Names and values with their lengths; `-bin` values decoded.
-fn flat(headers: &Headers) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (name, wire) in headers.iter() {
-        let Some(value) = metadata::value(name, wire) else { continue };
-        for length in [name.len(), value.len()] {
-            out.extend((length as u32).to_le_bytes());
+impl Fields<'_> {
+    /// Names and values with their lengths; `-bin` values decoded.
+    fn flat(self, out: &mut Vec<u8>) {
+        match self {
+            Fields::Ours(headers) => headers.iter().for_each(|(n, v)| flat(n, v, out)),
+            Fields::Came(head) => head.iter().for_each(|(n, v)| flat(n, v, out)),
         }
-        out.extend_from_slice(name);
-        out.extend_from_slice(&value);
     }
-    out
+}
+
+fn flat(name: &[u8], wire: &[u8], out: &mut Vec<u8>) {
+    let Some(value) = metadata::value(name, wire) else { return };
+    for length in [name.len(), value.len()] {
+        out.extend((length as u32).to_le_bytes());
+    }
+    out.extend_from_slice(name);
+    out.extend_from_slice(&value);
 }
 
 impl Queue {
@@ -108,11 +138,54 @@ impl Queue {
         if state.waiting > 0 {
             self.there.notify_one();
         }
+        let driver = state.driver.take();
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
     }
 
     pub fn close(&self) {
-        self.lock().closed = true;
+        let mut state = self.lock();
+        state.closed = true;
         self.there.notify_all();
+        let driver = state.driver.take();
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
+    }
+
+    /// Gives items to who drives the I/O.
+    pub fn submit(&self, items: &[u8]) {
+        let mut state = self.lock();
+        state.items.extend_from_slice(items);
+        let driver = state.driver.take();
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
+    }
+
+    /// Gives items to `start` until there are records, or none will come. Records that are there at once are told at
+    /// the second look: between the two, whoever drives this does its other work, however fast records come.
+    pub async fn filled(&self, start: impl Fn(&[u8])) {
+        let mut looked = false;
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            while !state.items.is_empty() {
+                let mut items = std::mem::take(&mut state.items);
+                drop(state);
+                start(&items);
+                items.clear();
+                state = self.lock();
+                if state.items.is_empty() && items.capacity() <= KEPT {
+                    state.items = items;
+                }
+            }
+            let first = !std::mem::replace(&mut looked, true);
+            match !state.records.is_empty() || state.closed {
+                true if first => cx.waker().wake_by_ref(),
+                true => return Poll::Ready(()),
+                false => state.driver = Some(cx.waker().clone()),
+            }
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Waits for records and gives as many whole ones as fit into `capacity` to `write`, with their offsets.

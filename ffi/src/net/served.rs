@@ -1,7 +1,7 @@
 //! Calls that a server of the application's was asked for, from the record that begins one to its end.
 
 use super::queue::{
-    Queue, Record, TRILANE_RECORD_SERVED, TRILANE_RECORD_SERVED_GONE, TRILANE_RECORD_SERVED_LAST,
+    Fields, Queue, Record, TRILANE_RECORD_SERVED, TRILANE_RECORD_SERVED_GONE, TRILANE_RECORD_SERVED_LAST,
     TRILANE_RECORD_SERVED_MESSAGE, TRILANE_RECORD_SERVED_ROOM,
 };
 use bytes::Bytes;
@@ -172,7 +172,7 @@ fn begin(stream: &mut ServerStream, desk: Arc<Desk>, number: u32, message: &Byte
         tag: id,
         number,
         texts: [peer.as_bytes(), &details],
-        headers: Some(&headers),
+        headers: Some(Fields::Ours(&headers)),
         data: message,
         ..Record::default()
     });

@@ -105,7 +105,7 @@ pub unsafe extern "C" fn trilane_server_new(
     boundary(TrilaneStatus::Internal, || {
         let (Some(net), Some(out)) = (net, server_out) else { return TrilaneStatus::NullArgument };
         let building = Mutex::new(Some(Server::builder()));
-        let (desk, io) = (net.desk.clone(), net.io.clone());
+        let (desk, io) = (net.desk.clone(), net.threads.clone());
         *out = Box::into_raw(Box::new(TrilaneServer { building, running: OnceLock::new(), desk, io }));
         TrilaneStatus::Ok
     })
