@@ -54,6 +54,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"unsafe"
 )
@@ -184,6 +185,8 @@ func (c *Channel) Stream(tag uint64, path string, metadata []byte, timeout uint6
 	var e *C.trilane_error
 	p, pn := stringPtr(path)
 	m, mn := bytesPtr(metadata)
+	enter()
+	defer leave()
 	s := C.tl_net_stream(c.p, C.uint64_t(tag), p, pn, m, mn, C.uint64_t(timeout), C.uint32_t(flags), &call.p, &e)
 	if s != 0 {
 		return nil, netError(s, e)
@@ -191,9 +194,18 @@ func (c *Channel) Stream(tag uint64, path string, metadata []byte, timeout uint6
 	return call, nil
 }
 
+// crossings is room for the goroutines that may be in the native side for a stream or a served call: where one is held
+// up there, on a busy machine, each further one would take a thread along.
+var crossings = make(chan struct{}, max(4, runtime.GOMAXPROCS(0)))
+
+func enter() { crossings <- struct{}{} }
+func leave() { <-crossings }
+
 func (c *Call) use(f func(*C.trilane_call)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	enter()
+	defer leave()
 	if c.p != nil {
 		f(c.p)
 	}

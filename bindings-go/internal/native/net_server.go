@@ -146,17 +146,23 @@ func served(status C.int) error {
 
 // ServedReceive asks for one message of a call.
 func (n *Net) ServedReceive(id uint64) error {
+	enter()
+	defer leave()
 	return served(C.int(C.trilane_served_receive(n.p, C.uint64_t(id))))
 }
 
 // ServedSend sends a message, or says ErrFull or ErrGone.
 func (n *Net) ServedSend(id uint64, message []byte) error {
+	enter()
+	defer leave()
 	m, mn := bytesPtr(message)
 	return served(C.tl_srv_send(n.p, C.uint64_t(id), m, mn))
 }
 
 // ServedHeaders sends the response headers. Another error than ErrGone says that the metadata was not taken.
 func (n *Net) ServedHeaders(id uint64, metadata []byte) error {
+	enter()
+	defer leave()
 	m, mn := bytesPtr(metadata)
 	return served(C.tl_srv_headers(n.p, C.uint64_t(id), m, mn))
 }
@@ -173,6 +179,8 @@ type Answer struct {
 
 // ServedEnd ends a call.
 func (n *Net) ServedEnd(id uint64, a *Answer) error {
+	enter()
+	defer leave()
 	m, mn := stringPtr(a.Message)
 	d, dn := bytesPtr(a.Details)
 	h, hn := bytesPtr(a.Headers)
