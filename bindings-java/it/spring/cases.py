@@ -378,5 +378,5 @@ def handles_stay_flat(world, calls=300):
             else:
                 expect(world.ask("/rt/many"), "base", None, "many")
         counts.append(listings(world.jvm))
-    if counts[0] != counts[2] or not 1 <= counts[2] <= 4:
+    if not all(1 <= count <= 4 for count in counts):  # of 900; those in use at that moment may be held
         raise AssertionError(f"published lists after each {calls} calls: {counts}")
