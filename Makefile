@@ -50,7 +50,8 @@ build: tools
 # The library with the transport and the jar that uses it: dist/net/libtrilane.so, dist/net/trilane-grpc.jar.
 net: tools
 	@mkdir -p $(DIST)/net
-	$(call suite,build: transport and Java's jar,$(CARGO) build --quiet --release -p trilane-ffi --features jvm$(comma)java --target-dir target/net \
+	$(call suite,build: transport and Java's jar,$(CARGO) rustc --quiet --release -p trilane-ffi --features jvm$(comma)java --target-dir target/net \
+		--lib --crate-type cdylib \
 		&& cp -f target/net/release/libtrilane.so $(DIST)/net/libtrilane.so.new && mv -f $(DIST)/net/libtrilane.so.new $(DIST)/net/libtrilane.so \
 		&& strip --strip-unneeded $(DIST)/net/libtrilane.so \
 		&& mvn -q -B -f bindings-java/client/pom.xml -Dmaven.test.skip package -DbuildDirectory=$(CURDIR)/target/java-client \

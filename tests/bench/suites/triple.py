@@ -44,7 +44,9 @@ def prepare(_run):
     machine.need("go", "https://go.dev/dl")
     # Beside the programs above: the archive there, with other features, is `make build`'s.
     beside = target() / "net"
-    machine.command([*build, "-p", "trilane-ffi", "--features", "net", "--target-dir", beside],
+    # Alone, as `make build` makes it: beside other crate types it is not optimised as a whole.
+    alone = ["--features", "net", "--target-dir", beside, "--lib", "--crate-type", "staticlib"]
+    machine.command(["cargo", "rustc", "--quiet", "--release", "-p", "trilane-ffi", *alone],
                     title="build the archive with the transport (cargo)")
     CACHE.mkdir(parents=True, exist_ok=True)
     package = CACHE / "trilane-static.pc"
