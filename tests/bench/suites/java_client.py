@@ -56,7 +56,7 @@ def measure(run):
                 for who in ("theirs", "ours"):
                     window(client, who, kind, warm)
             seen = {(who, kind): [] for kind in KINDS for who in ("ours", "theirs")}
-            for pair in range(run.pick(9, 2)):
+            for pair in range(run.pick(31, 2)):
                 for kind in KINDS:
                     for who in ("ours", "theirs") if pair % 2 else ("theirs", "ours"):
                         seen[who, kind].append(window(client, who, kind, count))
