@@ -32,6 +32,12 @@ def warm_up(run, child, users, switch):
     machine.settle(step, run.pick(12, 5), run.pick(24, 5))
 
 
+def by_turn(windows):
+    """How much more the two windows of a turn with the mode on took than the two with it off, in per cent."""
+    pairs = zip(windows["on"][::2], windows["on"][1::2], windows["off"][::2], windows["off"][1::2])
+    return [100 * ((a + b) / (c + d) - 1) for a, b, c, d in pairs]
+
+
 def measure(run):
     table = run.table("shop-request", "CPU per request of one warm shop, mode off and on in alternated windows")
     count = run.pick(WINDOW, 200)
@@ -44,16 +50,19 @@ def measure(run):
         users.ask_too(beside)
         warm_up(run, child, users, switch)
         took = {"off": [], "on": [], "observe": []}
+        asking = {"off": [], "on": [], "observe": []}
 
         def measured():
             own, ratio = window(child, users, count)
             took[switch.mode].append(own)
+            asking[switch.mode].append(own / ratio)
             return ratio
 
         seen, switched = {"off": [], "on": []}, []
         for _ in machine.turns(run, "shop-request", SECONDS, LEAST, 2):
             switched += machine.abba(seen, switch, child, lambda: users.ask(SETTLE), measured)
         off, on = took["off"].copy(), took["on"].copy()
+        undivided, asker = by_turn(took), by_turn(asking)
         watched = {"on": [], "observe": []}
         for _ in machine.turns(run, "shop-request, observe", OBSERVED_SECONDS, 6, 2):
             machine.abba(watched, switch, child, lambda: users.ask(SETTLE), measured)
@@ -62,6 +71,8 @@ def measure(run):
     table.add("mode on", "µs", on)
     more = [100 * (on / off - 1) for on, off in zip(seen["on"], seen["off"])]
     table.add("mode on adds", "+%", more, MOST_PERCENT, 100.0)
+    table.add("the same of each turn, not in relation to the asking process", "+%", undivided)
+    table.add("the asking process itself: mode on beside off", "+%", asker)
     ratio = [observe / on for observe, on in zip(watched["observe"], watched["on"])]
     table.add("mode observe beside on", "x", ratio, MOST_OBSERVED, 1.0)
     table.add("seconds until a switch is in force", "s", switched, 2.0)
