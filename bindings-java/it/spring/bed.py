@@ -10,6 +10,7 @@ import shlex
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,8 @@ import netns  # noqa: E402
 
 JAVA_FLAGS = ["-Xms64m", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
 START_BUDGET = 120.0
-PATIENCE = 20.0
+PATIENCE = 60.0
+STATUS_PAGE = "/memfd:trilane-status (deleted)"  # its layout: core/engine/src/page.rs
 PARENT_DEATH_SIGNAL = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -132,6 +134,19 @@ class Jvm:
                 raise RuntimeError(f"the program did not say {text!r}:\n{tail}")
             time.sleep(0.05)
 
+    def status(self):
+        """What the program tells about itself, asked now. It is answered after the next look at the rule file."""
+        page = next(p for p in glob.glob(f"/proc/{self.process.pid}/fd/*") if _target(p) == STATUS_PAGE)
+        with open(page, "r+b", buffering=0) as file:
+            question = time.monotonic_ns()
+            os.pwrite(file.fileno(), struct.pack("=Q", question), 8)
+            eventually(
+                "the program answers on its status page",
+                lambda: struct.unpack("=Q", os.pread(file.fileno(), 8, 16))[0] == question,
+            )
+            (length,) = struct.unpack("=Q", os.pread(file.fileno(), 8, 24))
+            return json.loads(os.pread(file.fileno(), length, 64))
+
     def stop(self):
         try:
             os.killpg(self.process.pid, signal.SIGKILL)  # what a shell started as well
@@ -168,12 +183,25 @@ class Jvm:
         return answer if "who" in answer else json.loads(answer["second"])
 
 
+def _target(link):
+    try:
+        return os.readlink(link)
+    except OSError:
+        return None  # closed meanwhile
+
+
 def eventually(what, check):
-    """Waits until a check holds that depends on a file being read again."""
+    """Waits until a check holds. One that raises AssertionError does not hold yet: the last one is shown in the end."""
     deadline = time.monotonic() + PATIENCE
-    while not check():
+    while True:
+        last = "it is false"
+        try:
+            if check():
+                return
+        except AssertionError as why:
+            last = why
         if time.monotonic() > deadline:
-            raise AssertionError(f"within {PATIENCE:.0f} s it did not come true that {what}")
+            raise AssertionError(f"within {PATIENCE:.0f} s it did not come true that {what}: {last}")
         time.sleep(0.05)
 
 
