@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -39,3 +40,24 @@ def enter(veth=False, say=print):
     script = f'{LOOPBACK}; {VETH}; exec "$@"' if veth else f'{LOOPBACK}; exec "$@"'
     again = [sys.executable, os.path.abspath(sys.argv[0]), *sys.argv[1:]]
     os.execvpe("unshare", ["unshare", "-rn", "sh", "-c", script, "sh", *again], {**os.environ, INSIDE: "yes"})
+
+
+def free_port():
+    """A port to tell a program to listen on.
+
+    In the namespace of `enter` it is one that no connection gets from the kernel by chance before the program has it.
+    """
+    if os.environ.get(INSIDE) == "yes":
+        return next(_ports)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _below_the_kernels():
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as said:
+        low = int(said.read().split()[0])
+    yield from range(low - 1, 1023, -1)
+
+
+_ports = _below_the_kernels()

@@ -10,6 +10,7 @@ import tempfile
 import threading
 
 import bed
+import statuspage
 
 RULES = """\
 apiVersion: trilane/v1
@@ -34,12 +35,11 @@ HOPS = ["/rt/next", "/rt/chance", "/feign"]
 THREADS = ["/async", "/future", "/simple", "/callable", "/deferred", "/start"]
 
 
-class Rules:
-    """A rule file that the running program `jvm` watches."""
+class Rules(statuspage.RuleFile):
+    """A rule file with this program's services."""
 
     def __init__(self):
-        self.path = os.path.join(tempfile.mkdtemp(prefix="trilane-rules-"), "lanes.yaml")
-        self.jvm, self.number, self.hash = None, 0, None
+        super().__init__(os.path.join(tempfile.mkdtemp(prefix="trilane-rules-"), "lanes.yaml"))
         self.write()
 
     def write(self, mode="on", next_mode="on", authorities=()):
@@ -48,25 +48,6 @@ class Rules:
             mode=mode, next_mode=next_mode, authorities=f"    authorities: [{listed}]" if listed else ""
         )
         self.put(text)
-
-    def put(self, text):
-        """Puts a text in place of the last one, whole. When this returns the program acts by it, everywhere."""
-        if self.jvm and self.hash is None:
-            self.hash = self.jvm.status()["rules"]["hash"]
-        self.number += 1  # no two texts have the same hash
-        with open(self.path + ".new", "w", encoding="utf-8") as file:
-            file.write(f"# {self.number}\n{text}")
-        os.replace(self.path + ".new", self.path)
-        if self.jvm:
-            bed.eventually("the new rules are in force", self.in_force)
-
-    def in_force(self):
-        """Status is written by the thread that reads the rules, after every hook was told."""
-        told = self.jvm.status()["rules"]
-        if told["error"]:
-            raise AssertionError(told["error"])
-        before, self.hash = self.hash, told["hash"]
-        return self.hash != before
 
 
 class World:
@@ -84,7 +65,7 @@ class World:
         )
         self.ask = self.jvm.ask
         if rules:
-            rules.jvm = self.jvm
+            rules.pid = self.jvm.process.pid
 
     def instances(self):
         both = [(self.base, None), (self.gray, "gray")]
@@ -289,7 +270,7 @@ def switched(world):
     """off and observe change nothing of what is sent or chosen; on brings the lanes back, in one process."""
     for mode in ["off", "observe"]:
         world.rules.write(mode=mode)
-        told = world.jvm.status()["mode"]
+        told = statuspage.ask(world.jvm.process.pid)["mode"]
         if told != mode:
             raise AssertionError(f"the rules say mode {mode}, the program's status says {told}")
         as_stock(world)

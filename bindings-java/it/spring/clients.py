@@ -102,7 +102,7 @@ def lost(jvm, echo):
 def redirected(jvm, echo, rules):
     """A hop to a host that the rules do not know goes without the tag."""
     named = bed.Echo("named")
-    rules.jvm = jvm
+    rules.pid = jvm.process.pid
     rules.write(authorities=[named.authority])
     away = f"http://{echo.authority}/"
     for client in FOLLOWING:

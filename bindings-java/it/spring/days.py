@@ -41,7 +41,7 @@ def complaints(world):
 
 def raw(world, text):
     """What the server answers to bytes that no client library would send."""
-    with socket.create_connection(("127.0.0.1", world.jvm.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", world.jvm.port), timeout=180) as connection:
         try:
             connection.sendall(text)
         except OSError:
@@ -100,7 +100,7 @@ def disagreeing(world):
 def abandoned(world):
     """Clients that go away in the middle leave nothing on the thread that served them."""
     for path in ("/rt/next", "/async", "/deferred", "/start", "/callable") * 12:
-        with socket.create_connection(("127.0.0.1", world.jvm.port), timeout=60) as connection:
+        with socket.create_connection(("127.0.0.1", world.jvm.port), timeout=180) as connection:
             connection.sendall(request(b"x-mse-tag: gray", path=path))
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     for _ in range(40):
@@ -117,7 +117,7 @@ def mixed(world, total=10_000, connections=20):
 
     def one(connection, n, path, headers, who, tag):
         if path == "/gone":
-            with socket.create_connection(("127.0.0.1", world.jvm.port), timeout=60) as short:
+            with socket.create_connection(("127.0.0.1", world.jvm.port), timeout=180) as short:
                 lines = [f"{k.replace('_', '-')}: {v}".encode() for k, v in headers.items()]
                 short.sendall(request(*lines, path=f"/rt/next?n={n}"))
         elif path == "/error":

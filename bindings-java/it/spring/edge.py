@@ -18,7 +18,7 @@ MEMBER = "__microservice_tag__=%5B%7B%22name%22%3A%22gray%22%7D%5D"
 
 def ask(world, path, headers, source="127.0.0.1"):
     """One request from this address; headers are pairs, so that a name may come twice."""
-    connection = http.client.HTTPConnection("127.0.0.1", world.jvm.port, timeout=60, source_address=(source, 0))
+    connection = http.client.HTTPConnection("127.0.0.1", world.jvm.port, timeout=180, source_address=(source, 0))
     connection.putrequest("GET", path)
     for name, value in headers:
         connection.putheader(name, value)

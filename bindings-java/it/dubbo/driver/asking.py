@@ -2,7 +2,7 @@
 
 import time
 
-NOTICE_SECONDS = 60
+NOTICE_SECONDS = 180
 
 
 def answers(program, times, path="/chain", **headers):
@@ -21,3 +21,13 @@ def until(program, wanted, path="/chain", **headers):
         failed += status != 200
         time.sleep(0.1)  # between two looks at the outside world; there is no event to wait for
     return None
+
+
+def becomes(check):
+    """Whether a check that takes no request comes true."""
+    end = time.monotonic() + NOTICE_SECONDS
+    while not check():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)  # as above
+    return True

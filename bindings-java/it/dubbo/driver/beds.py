@@ -5,7 +5,6 @@ import os
 import queue
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,8 +16,9 @@ HERE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(HERE.parents[2] / "tests/tools"))
 
 import jdks  # noqa: E402
+from netns import free_port  # noqa: E402, F401
 
-READY_SECONDS = 120
+READY_SECONDS = 300
 SMALL = ["-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 OPENS = ["--add-opens=java.base/java.lang=ALL-UNNAMED"]
 # As 2.7 does it; since 3.0 a consumer goes by the instances of applications if it can.
@@ -98,12 +98,6 @@ def build(names):
         if subprocess.run([*command, "-o"], cwd=HERE / folder, capture_output=True).returncode:
             subprocess.run(command, cwd=HERE / folder, check=True)
         jar.touch()  # Maven leaves it alone when nothing in it changed
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        return probe.getsockname()[1]
 
 
 class Program:
@@ -217,7 +211,7 @@ class Node(Program):
         for key, value in headers.items():
             request.add_header(key.replace("_", "-"), value)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=180) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as answer:
             return answer.code, answer.read().decode()

@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 from urllib.parse import unquote
 
-from driver.asking import NOTICE_SECONDS, answers, until
+from driver.asking import NOTICE_SECONDS, answers, becomes, until
 from driver.beds import BEDS, Node, ZooKeeper, free_port
 from driver.streams import streams
+from statuspage import RuleFile  # beds has put tests/tools on the path
 
 
 class Results:
@@ -38,7 +39,7 @@ class Topology:
         self.bed = BEDS[name]
         self.library = library
         self.folder = folder
-        self.rules = folder / "lanes.yaml"
+        self.rules = RuleFile(folder / "lanes.yaml")
         self.ports = {}
         self.programs = {}
         self.zookeeper = ZooKeeper(folder)
@@ -58,9 +59,7 @@ class Topology:
         return self.node(name, library=self.library, tag=tag, app=service, group=service, port=port, **more)
 
     def rule_file(self, text):
-        fresh = self.rules.with_suffix(".new")
-        fresh.write_text("apiVersion: trilane/v1\n" + text)
-        fresh.replace(self.rules)
+        self.rules.put("apiVersion: trilane/v1\n" + text)
 
     def start(self):
         for copy in ("base", "gray"):
@@ -71,10 +70,12 @@ class Topology:
             self.provider("a", copy)
         for name in ("a-base", "a-gray"):
             self.programs[name].ready()
+        if not becomes(self.all_registered):  # a consumer's first request is to find every copy
+            raise RuntimeError(f"registered are only {self.providers()}")
         self.rule_file("mode: on\n")
         inside = {"group": "local", "port": free_port(), "local": 1}
         named = {"TRILANE_TRACE_HEADERS": "x-request-id"}
-        self.node("front", library=self.library, rules=self.rules, next="a", http=1, environment=named, **inside)
+        self.node("front", library=self.library, rules=self.rules.path, next="a", http=1, environment=named, **inside)
         self.node("stock", next="a", http=1)
         # The first one is gray on purpose: Dubbo makes the consumer's own URL from it.
         # Without a registry nothing but the rule file and the addresses themselves can say who is gray.
@@ -85,6 +86,15 @@ class Topology:
         self.node("direct", library=self.library, next="c", http=1, url=f"{gray};{base}", **more)
         for name in ("front", "stock", "direct"):
             self.programs[name].ready()
+        self.rules.pid = self.programs["front"].process.pid
+
+    def providers(self):
+        """The addresses that the registry holds."""
+        return [unquote(url) for url in self.zookeeper.children("/dubbo/it.Chain/providers")]
+
+    def all_registered(self):
+        held = self.providers()
+        return all(any(f":{port}/" in url for url in held) for port in self.ports.values())
 
     def stop(self):
         for program in [*self.programs.values(), self.zookeeper]:
@@ -156,7 +166,7 @@ def lanes(topology, check):
 def registered(topology, check):
     """What the registry holds is what consumers without the library go by."""
     zookeeper, ports = topology.zookeeper, topology.ports
-    urls = [unquote(url) for url in zookeeper.children("/dubbo/it.Chain/providers")]
+    urls = topology.providers()
     for name, wanted in (("a-gray", True), ("a-base", False)):
         mine = [url for url in urls if f":{ports[name]}/" in url]
         held = ["dubbo.tag=gray" in url and "alicloud.service.tag=gray" in url for url in mine]
@@ -266,7 +276,7 @@ def rules(topology, check):
     zookeeper.put(path, TAG_RULE % topology.ports["a-base"])
     late = until(front, "a-base > c-gray", x_mse_tag="gray")
     got = answers(front, 10, x_mse_tag="gray")
-    said = topology.said("front", "TRL-310")
+    said = becomes(lambda: topology.said("front", "TRL-310"))
     check("while a dynamic tag rule is in force Dubbo decides, and the log says so",
           late is not None and got == ["a-base > c-gray"] and said, f"{got} said={said}")  # fmt: skip
     zookeeper.delete(path)
@@ -313,6 +323,7 @@ def edges(topology, check):
     ):
         program = topology.programs[f"to-{name}"]
         program.ready()
+        until(program, f"{name} > c-base", "/seen")  # it has found the provider
         got = answers(program, 5, put)
         ok = len(got) == 1 and got[0].startswith(wanted) and got[0].endswith("x-a=1")
         check(f"{name}: what the provider sees, and passes on", ok, str(got))
@@ -359,9 +370,7 @@ conditions:
 def values(topology, check):
     """A condition rule of Dubbo's, read by this library: method, argument and attachment of the call decide."""
     front, ports = topology.programs["front"], topology.ports
-    fresh = topology.rules.with_suffix(".new")
-    fresh.write_text(CONDITIONS.format(gray=ports["a-gray"], base=ports["a-base"]))
-    fresh.replace(topology.rules)
+    topology.rules.put(CONDITIONS.format(gray=ports["a-gray"], base=ports["a-base"]))
     late = until(front, "a-gray > c-base", "/later")
     for path, wanted in (
         ("/later", "a-gray > c-base"),

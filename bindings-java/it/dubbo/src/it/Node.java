@@ -75,7 +75,7 @@ public class Node implements Chain {
         reference.setInterface(Chain.class);
         reference.setGroup(group);
         reference.setCheck(false);
-        reference.setTimeout(15000);
+        reference.setTimeout(45000);
         reference.setUrl(System.getProperty("url"));
         reference.setCluster(System.getProperty("cluster"));
         return reference;
@@ -152,7 +152,7 @@ public class Node implements Chain {
             reference.setGeneric("true");
             reference.setGroup(System.getProperty("next"));
             reference.setCheck(false);
-            reference.setTimeout(15000);
+            reference.setTimeout(45000);
             generic = reference.get();
         }
         return generic;
