@@ -27,15 +27,21 @@ def ask(pid):
     if page is None:
         raise AssertionError(f"process {pid} has no status page")
     with open(page, "r+b", buffering=0) as file:
-        question = struct.pack("=Q", time.monotonic_ns())
-        os.pwrite(file.fileno(), question, 8)
-        deadline = time.monotonic() + PATIENCE
-        while os.pread(file.fileno(), 8, 16) != question:
+        deadline, again = time.monotonic() + PATIENCE, 0.0
+        while True:
+            if time.monotonic() >= again:
+                # Others may ask too, and of several questions only the last is answered: so it is repeated.
+                question, again = struct.pack("=Q", time.monotonic_ns()), time.monotonic() + 1.2
+                os.pwrite(file.fileno(), question, 8)
+            if os.pread(file.fileno(), 8, 16) == question:
+                (length,) = struct.unpack("=Q", os.pread(file.fileno(), 8, 24))
+                try:
+                    return json.loads(os.pread(file.fileno(), length, 64))
+                except ValueError:
+                    again = 0.0  # somebody else's answer is being written over it
             if time.monotonic() > deadline:
                 raise AssertionError(f"process {pid} did not answer on its status page within {PATIENCE:.0f} s")
             time.sleep(0.02)
-        (length,) = struct.unpack("=Q", os.pread(file.fileno(), 8, 24))
-        return json.loads(os.pread(file.fileno(), length, 64))
 
 
 class RuleFile:
