@@ -14,16 +14,19 @@ const CHUNK: usize = 256;
 const CHUNKS: usize = 256;
 
 /// A list under its id. The id is part of the value, so one load answers "is it still that list?".
+///
+/// What every decision reads is in two cache lines beside each other, and the count of readers in neither.
+#[repr(C, align(128))]
 pub(crate) struct Published {
     pub id: u64,
-    pub list: List,
-    /// The tag, plus one, of the last request that found nothing here: the ctl thread says so, since a decision does
-    /// not log. 0: none.
-    pub failed: AtomicU32,
     /// The decisions about its service, over all of its lists.
     pub tally: Arc<Tally>,
     /// The same list under the rules in shadow.
-    pub next: Option<List>,
+    pub next: Option<Box<List>>,
+    /// The tag, plus one, of the last request that found nothing here: the ctl thread says so, since a decision does
+    /// not log. 0: none.
+    pub failed: AtomicU32,
+    pub list: List,
 }
 
 type Slot = ArcSwapOption<Published>;
@@ -111,8 +114,8 @@ impl Lists {
         let chunk = self.chunks[at / CHUNK].get_or_init(|| (0..CHUNK).map(|_| Slot::empty()).collect());
         let new = list.map(|list| {
             let tally = list.names().first().map_or_else(Arc::default, |name| desk.tallies.of(name));
-            let next = desk.next.as_ref().map(|next| list.reindex(&next.snapshot, Mode::On, 0));
-            Arc::new(Published { id, list, failed: AtomicU32::new(0), tally, next })
+            let next = desk.next.as_ref().map(|next| Box::new(list.reindex(&next.snapshot, Mode::On, 0)));
+            Arc::new(Published { id, tally, next, failed: AtomicU32::new(0), list })
         });
         desk.retired.extend(chunk[at % CHUNK].swap(new));
         // A count of one means that no reader holds it and, since it is out of its slot, none can.
@@ -176,5 +179,17 @@ impl Addresses {
         for (part, map) in parts.into_values() {
             part.store((!map.is_empty()).then(|| Arc::new(map)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::{offset_of, size_of};
+
+    #[test]
+    fn a_decision_finds_the_list_in_the_line_beside_its_id() {
+        assert_eq!((offset_of!(Published, id), offset_of!(Published, list)), (0, 64));
+        assert!(size_of::<Published>() <= 384, "{}", size_of::<Published>());
     }
 }

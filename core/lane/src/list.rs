@@ -60,24 +60,27 @@ pub(crate) struct Node {
 }
 
 /// An immutable, indexed list. See the module's page.
+///
+/// What every decision reads stands first, in one cache line: between two calls of a busy process all of it is cold.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub struct List {
+    /// `[BASELINE]`, `[UNLISTED]`, then the lanes in ascending order of tag, then the steps of written chains.
+    pub(crate) nodes: Arc<[Node]>,
+    subsets: Vec<Subset>,
+    /// Where rules of another dialect decide about this service.
+    plan: Option<Arc<Plan>>,
+    lanes: u32,
+    stamp: u32,
+    mode: Mode,
+    pub(crate) baseline_missing: BaselineMissing,
+    /// Every healthy instance: what `baseline_missing: all` serves.
+    everyone: Arc<[u32]>,
     names: Arc<[Arc<str>]>,
     instances: Arc<[Instance]>,
     /// The tag of each instance under the snapshot it was indexed for.
     tags: Arc<[TagId]>,
-    subsets: Vec<Subset>,
-    /// Every healthy instance: what `baseline_missing: all` serves.
-    everyone: Arc<[u32]>,
-    /// `[BASELINE]`, `[UNLISTED]`, then the lanes in ascending order of tag, then the steps of written chains.
-    pub(crate) nodes: Arc<[Node]>,
-    lanes: u32,
-    pub(crate) baseline_missing: BaselineMissing,
     service: Option<usize>,
-    mode: Mode,
-    stamp: u32,
-    /// Where rules of another dialect decide about this service.
-    plan: Option<Arc<Plan>>,
 }
 
 /// The baseline's node.

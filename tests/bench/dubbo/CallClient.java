@@ -15,9 +15,10 @@ import org.apache.dubbo.config.bootstrap.DubboBootstrap;
  * A consumer that knows its providers by address or by a registry; arguments: "address" or "registry", the port of the
  * providers or of ZooKeeper, how many providers.
  *
- * <p>A line on stdin, a number and "mixed", "tagged" or "untagged": that many calls by four threads, then the line
- * "done". A tagged call serves a request of lane gray, which no provider is in: lanes then choose from as many
- * providers as Dubbo alone does. Of mixed calls every other one is tagged.
+ * <p>A line on stdin, "mode" and "on" or "off": the hooks are switched, then the line "switched". A number and "mixed",
+ * "tagged" or "untagged": that many calls by four threads, then the line "done". A tagged call serves a request of lane
+ * gray, which no provider is in: lanes then choose from as many providers as Dubbo alone does. Of mixed calls every
+ * other one is tagged.
  */
 public final class CallClient {
     /** What is called. */
@@ -53,6 +54,11 @@ public final class CallClient {
         BufferedReader commands = new BufferedReader(new InputStreamReader(System.in));
         for (String line = commands.readLine(); line != null; line = commands.readLine()) {
             String[] words = line.trim().split(" ");
+            if (words[0].equals("mode")) {
+                BenchDoor.mode(words[1].equals("on"));
+                System.out.println("switched");
+                continue;
+            }
             final int calls = Integer.parseInt(words[0]) / THREADS;
             final boolean odd = !words[1].equals("untagged");
             final boolean even = words[1].equals("tagged");

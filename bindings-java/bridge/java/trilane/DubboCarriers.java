@@ -13,8 +13,6 @@ public final class DubboCarriers {
     private static final String MEMBER_START = "[{\"name\":\"";
     private static final String MEMBER_END = "\"}]";
 
-    private static final Call ATTACHMENTS = new Call("getObjectAttachments");
-    private static final Call SET = new Call("setAttachment", String.class, String.class);
     private static final Inbound.Reader READER = new Reader();
     private static final Outbound.Headers ATTACHED = new Attached();
 
@@ -31,8 +29,9 @@ public final class DubboCarriers {
             return;
         }
         try {
-            if (DubboContext.merges(invocation)) {
-                carry(invocation, attachments(invocation));
+            DubboContext context = DubboContext.of(invocation);
+            if (context.merges()) {
+                carry(context.attachments(invocation));
             }
         } catch (Throwable cause) {
             Trilane.failed("dubbo-call", cause);
@@ -45,24 +44,24 @@ public final class DubboCarriers {
             return;
         }
         try {
-            Map<String, Object> attachments = attachments(invocation);
-            DubboContext.merge(invocation, attachments);
-            carry(invocation, attachments);
+            DubboContext context = DubboContext.of(invocation);
+            Map<String, Object> attachments = context.attachments(invocation);
+            context.merge(attachments);
+            carry(attachments);
         } catch (Throwable cause) {
             Trilane.failed("dubbo-attempt", cause);
         }
     }
 
-    @SuppressWarnings("unchecked")
     static Map<String, Object> attachments(Object invocation) throws Throwable {
-        return (Map<String, Object>) ATTACHMENTS.on(invocation);
+        return DubboContext.of(invocation).attachments(invocation);
     }
 
     /** Writes what this call is to carry; gives the scope to route it by. Asked again, it changes nothing. */
-    static Scope carry(Object invocation, Map<String, Object> attachments) throws Throwable {
+    static Scope carry(Map<String, Object> attachments) throws Throwable {
         Scope scope = Trilane.current();
         if (scope != null && scope.pass != null && Trilane.mode == Trilane.ON) {
-            pass(invocation, attachments, scope.pass);
+            pass(attachments, scope.pass);
         }
         if (scope == null || scope.id == 0) { // or it only passes headers on
             scope = Traced.of(null, ATTACHED, attachments);
@@ -78,15 +77,15 @@ public final class DubboCarriers {
                 && (tag == null || isOurs(tag, scope));
         Scope of = ours ? scope : explicit(attachments, header, member, tag, scope);
         if (Trilane.mode == Trilane.ON) {
-            write(invocation, attachments, of, scope);
+            write(attachments, of, scope);
         }
         return of;
     }
 
-    private static void pass(Object invocation, Map<String, Object> attachments, String[] pass) throws Throwable {
+    private static void pass(Map<String, Object> attachments, String[] pass) {
         for (int i = 0; i < pass.length; i += 2) {
             if (attachments.get(pass[i]) == null) {
-                SET.on(invocation, pass[i], pass[i + 1]);
+                attachments.put(pass[i], pass[i + 1]);
             }
         }
     }
@@ -103,8 +102,7 @@ public final class DubboCarriers {
         return found == null ? scope : found;
     }
 
-    private static void write(Object invocation, Map<String, Object> attachments, Scope of, Scope scope)
-            throws Throwable {
+    private static void write(Map<String, Object> attachments, Scope of, Scope scope) {
         String[] all = names();
         for (int i = 0; i < all.length; i++) {
             Object there = attachments.get(all[i]);
@@ -114,12 +112,12 @@ public final class DubboCarriers {
             if (of == null) {
                 attachments.remove(all[i]);
             } else {
-                SET.on(invocation, all[i], all[i].equals(MEMBER) ? of.member : of.tag);
+                attachments.put(all[i], all[i] == MEMBER ? of.member : of.tag);
             }
         }
         Object baggage = attachments.get(Outbound.BAGGAGE);
         if (baggage instanceof String && of != null) {
-            SET.on(invocation, Outbound.BAGGAGE, Native.baggage((String) baggage, of.tag));
+            attachments.put(Outbound.BAGGAGE, Native.baggage((String) baggage, of.tag));
         }
     }
 
@@ -159,10 +157,18 @@ public final class DubboCarriers {
         int epoch = Trilane.epoch;
         if (now == null || now.epoch != epoch) {
             String[] read = Native.carriersWrite(Native.DUBBO);
-            now = new Names(epoch, read == null ? new String[0] : read);
+            now = new Names(epoch, read == null ? new String[0] : constants(read));
             names = now;
         }
         return now.names;
+    }
+
+    /** Names that are looked up in each call are the very constants: they are told by identity then, there and here. */
+    private static String[] constants(String[] names) {
+        for (int i = 0; i < names.length; i++) {
+            names[i] = names[i].equals(MEMBER) ? MEMBER : names[i].equals(DubboNames.TAG) ? DubboNames.TAG : names[i];
+        }
+        return names;
     }
 
     private static final class Names {

@@ -17,7 +17,7 @@ public final class DubboRouting {
         }
         try {
             Map<String, Object> attachments = DubboCarriers.attachments(invocation);
-            Scope scope = DubboCarriers.carry(invocation, attachments);
+            Scope scope = DubboCarriers.carry(attachments);
             DubboDirectory.State state = DubboDirectory.of(directory).current(directory);
             if (state.listing == null || state.way == DubboRules.DUBBO
                     || attachments.get(NEED_MOCK) != null || attachments.get(DubboNames.FORCE) != null) {
@@ -63,7 +63,7 @@ public final class DubboRouting {
         try {
             DubboDirectory.State state = (DubboDirectory.State) holder.routing;
             Listing listing = state.left(directory, ((Collection<?>) rest).toArray());
-            Scope scope = DubboCarriers.carry(invocation, DubboCarriers.attachments(invocation));
+            Scope scope = DubboCarriers.carry(DubboCarriers.attachments(invocation));
             List<?> chosen = listing == null ? null : choose(state, listing, scope, directory, invocation);
             return chosen == null ? rest : chosen;
         } catch (Throwable cause) {

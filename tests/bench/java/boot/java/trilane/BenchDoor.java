@@ -8,6 +8,9 @@ import java.util.List;
 public final class BenchDoor {
     static final String KEY = "alicloud.service.tag";
 
+    /** The libraries that the agent has switched on. */
+    private static long libraries;
+
     private final Listing listing;
 
     /** {@code tags[i]}: null for a baseline instance. */
@@ -43,6 +46,14 @@ public final class BenchDoor {
     /** As if this thread served a request with this tag; 0 for none. */
     public static void serve(int tag) {
         Trilane.holder().scope = tag == 0 ? null : Scope.of(tag);
+    }
+
+    /** Switches the hooks as the agent does when the rule file's mode changes; the engine itself stays on. */
+    public static synchronized void mode(boolean on) {
+        if (libraries == 0) {
+            libraries = Trilane.on;
+        }
+        Trilane.changed(on ? Trilane.ON : Trilane.OFF, on ? libraries : 0);
     }
 
     public static int tag(String name) {
