@@ -103,9 +103,9 @@ def measure(run):
                "cost and Dubbo's pick on our plain list, so it is no goal.")
     table.note("Observe decides and leaves the choice to Dubbo: its chain runs as in mode off, so with many providers "
                "observe costs what off costs, and a decision.")
-    table.note("A turn is four windows of 1,000 calls, on, off, off, on; a fifth of a window after each switch does not "
-               "count. On and off are switched inside the consumer, by what the agent calls when the mode changes; "
-               "observe by the rule file.")
+    table.note("A turn is four windows of 1,000 calls, 400 with 1,000 providers: on, off, off, on; a fifth of a window "
+               "after each switch does not count. On and off are switched inside the consumer, by what the agent calls "
+               "when the mode changes; observe by the rule file.")
     table.note("Half of the calls are tagged where it does not say otherwise; no provider is gray, so both modes pick "
                "among as many.")
     table.show()
