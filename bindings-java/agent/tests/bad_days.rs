@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use support::{
-    Connection, Jdk, Program, agentpath, class_path, compiler_tool, dump_agent, fresh_dir, java, jdks,
-    jdks_with_server, library, skip,
+    Connection, Jdk, Program, agentpath, attach, class_path, compiler_tool, dump_agent, fresh_dir, java, jdks,
+    jdks_with_server, skip,
 };
 
 fn chain(jdk: &Jdk, options: &[&str]) -> (Program, Program) {
@@ -45,9 +45,7 @@ fn attaching_under_load_loses_no_request() {
                 })
             })
             .collect();
-        let mut jcmd = Command::new(jdk.tool("jcmd"));
-        jcmd.arg(b.pid().to_string()).arg("JVMTI.agent_load").arg(library());
-        let output = jcmd.output().expect("jcmd starts");
+        let output = attach(&jdk, &b).output().expect("jcmd starts");
         done.store(true, Ordering::Relaxed);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         for worker in workers {

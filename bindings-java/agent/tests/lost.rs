@@ -24,7 +24,7 @@ fn a_tag_that_is_lost_in_a_queue_of_the_applications_own_is_told_with_its_place(
         {
             eventually("the place is told", || {
                 assert_eq!(service.get(path, &gray), "B(null)", "{jdk:?}");
-                said(place) == 1
+                said(place) > 0
             });
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use support::{Jdk, Program, agentpath, dump_agent, fresh_dir, java, jdks, jdks_with_server, library, skip};
+use support::{Jdk, Program, agentpath, attach, dump_agent, fresh_dir, java, jdks, jdks_with_server, library, skip};
 
 fn run(command: &mut Command) -> (Output, String, String) {
     let output = command.output().expect("it starts");
@@ -170,9 +170,7 @@ fn attaching_to_a_running_program_hooks_what_it_has_loaded() {
         let a = Program::start(&jdk, &[], &["Hop", "A", "pool", &b.url()]);
         assert_eq!(a.get("/", &[("x-mse-tag", "gray")]), "A(gray)>B(null)>C(null)", "{jdk:?}");
         for program in [&a, &b, &b] {
-            let mut jcmd = Command::new(jdk.tool("jcmd"));
-            jcmd.arg(program.pid().to_string()).arg("JVMTI.agent_load").arg(library());
-            let (output, stdout, stderr) = run(&mut jcmd);
+            let (output, stdout, stderr) = run(&mut attach(&jdk, program));
             assert!(output.status.success() && stdout.contains("return code: 0"), "{stdout}{stderr}");
         }
         assert_eq!(a.get("/", &[("x-mse-tag", "gray")]), "A(gray)>B(gray)>C(gray)", "{jdk:?}");

@@ -339,8 +339,9 @@ def listings(jvm):
     """How many published lists the bridge holds, after a full collection."""
     jcmd = f"{jvm.home}/bin/jcmd"
     said = subprocess.run(
-        [jcmd, str(jvm.process.pid), "GC.class_histogram"], capture_output=True, text=True, check=True
-    ).stdout
+        [jcmd, "-J-Dsun.tools.attach.attachTimeout=120000", str(jvm.process.pid), "GC.class_histogram"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
     found = re.search(r"\s(\d+)\s+\d+\s+java\.trilane\.Listing(?:\s|$)", said, re.M)
     return int(found.group(1)) if found else 0
 

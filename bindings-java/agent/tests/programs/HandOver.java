@@ -348,7 +348,7 @@ public class HandOver {
             pool.execute(new Job(i));
         }
         pool.shutdown();
-        return pool.awaitTermination(10, TimeUnit.SECONDS);
+        return pool.awaitTermination(120, TimeUnit.SECONDS);
     }
 
     static String waitForShared() {
@@ -356,7 +356,7 @@ public class HandOver {
         CompletableFuture<String> mine = shared.thenApply(x -> tag());
         System.out.println("waiting");
         try {
-            return mine.get(30, TimeUnit.SECONDS);
+            return mine.get(120, TimeUnit.SECONDS);
         } catch (Exception e) {
             return e.toString();
         }

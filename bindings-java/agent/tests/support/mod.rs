@@ -92,6 +92,14 @@ pub fn fresh_dir(name: &str) -> PathBuf {
     dir
 }
 
+/// Loads the library into a living program. The JVM's own limit of ten seconds is short where a machine is busy.
+pub fn attach(jdk: &Jdk, program: &Program) -> Command {
+    let mut jcmd = Command::new(jdk.tool("jcmd"));
+    jcmd.arg("-J-Dsun.tools.attach.attachTimeout=120000");
+    jcmd.arg(program.pid().to_string()).arg("JVMTI.agent_load").arg(library());
+    jcmd
+}
+
 /// `java` with the test programs on its class path and none of the tester's own variables.
 pub fn java(jdk: &Jdk, options: &[&str]) -> Command {
     let mut command = Command::new(jdk.java());
@@ -244,7 +252,7 @@ pub struct Connection {
 impl Connection {
     pub fn open(port: u16) -> Connection {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("the program listens");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
+        stream.set_read_timeout(Some(Duration::from_secs(240))).expect("a socket");
         stream.set_nodelay(true).expect("a socket");
         Connection { stream: BufReader::new(stream) }
     }
@@ -283,11 +291,11 @@ impl Connection {
 
 /// Waits until `done` holds; for what another process does in its own time.
 pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
-    for _ in 0..600 {
+    for _ in 0..2400 {
         if done() {
             return;
         }
         thread::sleep(Duration::from_millis(50));
     }
-    panic!("30 s have passed and still not: {what}");
+    panic!("two minutes have passed and still not: {what}");
 }
