@@ -21,12 +21,18 @@ pub fn inflate(message: &[u8], limit: u32) -> Result<Bytes, Status> {
     if out.len() > limit as usize {
         return Err(Status::new(
             Code::ResourceExhausted,
-            format!("a message of {} bytes inflates to more than {limit} bytes (max_message_size)", message.len()),
+            format!(
+                "a message of {} bytes inflates to more than {limit} bytes; send less, or raise max_message_size",
+                message.len()
+            ),
         ));
     }
     match read {
         Ok(_) => Ok(out.into()),
-        Err(e) => Err(Status::new(Code::Internal, format!("a message is not gzip as grpc-encoding says: {e}"))),
+        Err(e) => Err(Status::new(
+            Code::Internal,
+            format!("a message is not gzip as grpc-encoding says: {e}; look at the peer, or a proxy between"),
+        )),
     }
 }
 

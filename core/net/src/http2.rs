@@ -112,6 +112,8 @@ pub(crate) enum Broken {
     Reset(u32),
     /// The peer said that it has not looked at this stream: it may be sent again elsewhere.
     Unprocessed(String),
+    /// The peer broke the protocol in this stream alone.
+    Stream(String),
     /// The connection is gone, or one side broke the protocol.
     Connection(String),
 }
@@ -120,13 +122,20 @@ impl Broken {
     pub(crate) fn from_h2(error: &h2::Error) -> Broken {
         match error.reason() {
             Some(Reason::REFUSED_STREAM) if error.is_remote() => {
-                Broken::Unprocessed("the peer refused the stream".into())
+                Broken::Unprocessed("the peer refused the stream: it is at its limit or ending; try later".into())
             }
             Some(Reason::NO_ERROR) if error.is_go_away() && error.is_remote() => {
-                Broken::Unprocessed("the peer is going away (GOAWAY)".into())
+                Broken::Unprocessed("the peer is going away (GOAWAY); try again".into())
             }
             Some(reason) if error.is_reset() && error.is_remote() => Broken::Reset(reason.into()),
-            _ => Broken::Connection(error.to_string()),
+            Some(_) if error.is_reset() => Broken::Stream(error.to_string()),
+            Some(_) if error.is_library() => Broken::Connection(format!(
+                "{error}; look at the peer: does it speak HTTP/2 here, both with TLS or both without?"
+            )),
+            Some(_) if error.is_go_away() => {
+                Broken::Connection(format!("{error} (GOAWAY of the peer); look at the peer's log"))
+            }
+            _ => Broken::Connection(broken_io(&error.to_string())),
         }
     }
 
@@ -134,19 +143,36 @@ impl Broken {
     pub fn status(&self) -> Status {
         match self {
             Broken::Reset(code) => {
-                let status = match *code {
-                    8 => Code::Cancelled,
-                    11 => Code::ResourceExhausted,
-                    12 => Code::PermissionDenied,
-                    7 => Code::Unavailable,
-                    _ => Code::Internal,
+                let (status, advice) = match *code {
+                    8 => (Code::Cancelled, "it gave the call up, or its deadline passed there; look at its log"),
+                    11 => (Code::ResourceExhausted, "send it fewer calls at a time"),
+                    12 => (Code::PermissionDenied, "it wants TLS, or a stronger one"),
+                    7 => (Code::Unavailable, "it is at its limit or ending; try later"),
+                    13 => (Code::Internal, "it wants HTTP/1.1 here; is this its port for gRPC?"),
+                    _ => (Code::Internal, "look at its log, and at proxies between"),
                 };
-                Status::new(status, format!("the peer reset the stream: {}", Reason::from(*code).description()))
+                let reason = Reason::from(*code);
+                let why = reason.description();
+                Status::new(status, format!("the peer reset the stream (HTTP/2 code {code}: {why}): {advice}"))
             }
             Broken::Unprocessed(why) => Status::new(Code::Unavailable, why.clone()),
+            Broken::Stream(why) => {
+                let advice = "look at the peer; are its headers or trailers longer than max_header_list_size?";
+                Status::new(Code::Internal, format!("the peer broke HTTP/2 in this stream: {why}; {advice}"))
+            }
             Broken::Connection(why) => Status::new(Code::Unavailable, format!("the connection broke: {why}")),
         }
     }
+}
+
+/// What to do after a connection that ended below HTTP/2.
+fn broken_io(why: &str) -> String {
+    // What a server of TLS 1.3 says after the handshake of a client whose certificate it does not take.
+    let advice = match why.contains("fatal alert") {
+        true => "does the server want a certificate of the client, from an authority that it trusts?",
+        false => "the call may have run there: repeat it only if it may run twice",
+    };
+    format!("{why}; {advice}")
 }
 
 /// The receiving half of a stream.

@@ -185,6 +185,18 @@ impl Connector {
     }
 }
 
+/// What to look at when no TLS came about.
+pub(crate) fn advice(error: &std::io::Error) -> &'static str {
+    match error.get_ref().and_then(|e| e.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            "check the server's certificate: its name, its dates, and that its authority is among the trusted ones"
+        }
+        Some(rustls::Error::InvalidMessage(_)) => "does the server speak TLS on this port?",
+        Some(rustls::Error::AlertReceived(_)) => "the server refused us: look at its log, and at our certificate",
+        _ => "does the server speak TLS on this port?",
+    }
+}
+
 /// Whether both sides agreed on HTTP/2.
 pub(crate) fn is_h2(protocol: Option<&[u8]>) -> bool {
     protocol == Some(H2)

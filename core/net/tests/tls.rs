@@ -72,6 +72,15 @@ fn channel(target: &str, roots: &Path, name: &str, identity: Option<Identity>) -
     Channel::builder(target).tls(tls).open(&io()).unwrap()
 }
 
+/// The call failed, and says of which method and peer and what to do.
+#[track_caller]
+fn told(status: &Status, target: &str, parts: &[&str]) {
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    for part in parts.iter().chain(&["/t.Echo/Unary", target]) {
+        assert!(status.message().contains(part), "{part:?} is missing: {status}");
+    }
+}
+
 #[test]
 fn tls_is_served_and_checked() {
     let Some(authority) = Authority::new("plain") else { return };
@@ -82,11 +91,20 @@ fn tls_is_served_and_checked() {
     assert!(call(&channel(&target, &roots, "shop.test", None)).is_ok());
     let other = call(&channel(&target, &roots, "other.test", None));
     assert_eq!(other.code(), Code::Unavailable);
-    assert!(other.message().contains("TLS") && other.message().contains(&target), "{other}");
+    told(&other, &target, &["TLS", "its name"]);
     let Some(stranger) = Authority::new("stranger") else { return };
-    assert_eq!(call(&channel(&target, &stranger.path("ca.pem"), "shop.test", None)).code(), Code::Unavailable);
+    let other = call(&channel(&target, &stranger.path("ca.pem"), "shop.test", None));
+    told(&other, &target, &["TLS", "its authority is among the trusted ones"]);
     // Plaintext into a TLS port: an end, not a wait.
-    assert_eq!(call(&Channel::builder(&target).open(&io()).unwrap()).code(), Code::Unavailable);
+    told(&call(&Channel::builder(&target).open(&io()).unwrap()), &target, &["connection broke", "; "]);
+    // And the other way round.
+    let plain = serve(services(), &io());
+    let target = plain.local_addr().to_string();
+    told(
+        &call(&channel(&target, &roots, "shop.test", None)),
+        &target,
+        &["TLS", "does the server speak TLS on this port"],
+    );
 }
 
 #[test]
@@ -101,7 +119,8 @@ fn mtls_asks_for_a_certificate_and_shows_it_to_the_handler() {
     let own = authority.issue("client", "alice.test");
     let alice = channel(&target, &roots, "shop.test", Some(own));
     assert_eq!(block(alice.unary(Request::new("/t.Echo/Who"), Bytes::new())).into_result().unwrap(), "1");
-    assert_eq!(call(&channel(&target, &roots, "shop.test", None)).code(), Code::Unavailable);
+    let nobody = call(&channel(&target, &roots, "shop.test", None));
+    told(&nobody, &target, &["; "]);
 }
 
 #[test]

@@ -6,45 +6,12 @@ mod raw;
 
 use bytes::Bytes;
 use common::{block as wait, io};
-use raw::{DATA, END_HEADERS, END_STREAM, HEADERS, Peer, SETTINGS, block, frame};
+use raw::{DATA, END_STREAM, GRPC, HEADERS, OK, Peer, SETTINGS, frame, headers, server};
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 use trilane_net::client::Outcome;
 use trilane_net::{Channel, Code, Request};
-
-const GRPC: (&str, &[u8]) = ("content-type", b"application/grpc");
-const OK: (&str, &[u8]) = (":status", b"200");
-
-/// A server by hand: answers the n-th request of every connection with the frames that `answer` makes for its stream.
-fn server(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + Clone + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (answer, mut stream) = (answer.clone(), stream.unwrap());
-            std::thread::spawn(move || {
-                stream.read_exact(&mut [0; raw::PREFACE.len()]).ok()?;
-                let mut peer = Peer { stream };
-                peer.send(&frame(SETTINGS, 0, 0, &[]));
-                while let Some((kind, flags, stream, _)) = peer.read() {
-                    if kind == SETTINGS && flags == 0 {
-                        peer.send(&frame(SETTINGS, 1, 0, &[]));
-                    }
-                    if kind == DATA && flags & END_STREAM != 0 {
-                        peer.send(&answer(stream));
-                    }
-                }
-                Some(())
-            });
-        }
-    });
-    address
-}
-
-fn headers(stream: u32, last: bool, fields: &[(&str, &[u8])]) -> Vec<u8> {
-    frame(HEADERS, END_HEADERS | if last { END_STREAM } else { 0 }, stream, &block(fields))
-}
 
 fn ask(address: SocketAddr) -> Outcome {
     let channel = Channel::builder(&address.to_string()).open(&io()).unwrap();
@@ -194,52 +161,6 @@ fn an_answer_that_is_not_grpc_says_what_came() {
     };
     ends(html, Code::Unavailable, &["502", "text/html", "not gRPC"]);
     ends(|s| headers(s, true, &[(":status", b"404")]), Code::Unimplemented, &["404", "no content-type"]);
-}
-
-#[test]
-fn missing_trailers_bad_status_and_bad_encoding_are_clear() {
-    let cut = |s| [headers(s, false, &[OK, GRPC]), frame(DATA, END_STREAM, s, b"\0\0\0\0\0")].concat();
-    ends(cut, Code::Unknown, &["without grpc-status"]);
-    let half = |s| [headers(s, false, &[OK, GRPC]), frame(DATA, END_STREAM, s, b"\0\0\0\0\x09abc")].concat();
-    ends(half, Code::Internal, &["ended inside a message", "8 of 14"]);
-    ends(cut_but_ok, Code::Internal, &["/t.Echo/Unary", "ended inside a message", "8 of 14"]);
-    let odd = |s| headers(s, true, &[OK, GRPC, ("grpc-status", b"99")]);
-    ends(odd, Code::Unknown, &["99"]);
-    let percent = |s| headers(s, true, &[OK, GRPC, ("grpc-status", b"9"), ("grpc-message", b"100% %zz %4")]);
-    ends(percent, Code::FailedPrecondition, &["100% %zz %4"]);
-    let snappy = |s| headers(s, false, &[OK, GRPC, ("grpc-encoding", b"snappy")]);
-    ends(snappy, Code::Internal, &["snappy", "gzip"]);
-    let flag = |s| [headers(s, false, &[OK, GRPC]), frame(DATA, 0, s, b"\x07\0\0\0\0")].concat();
-    ends(flag, Code::Internal, &["flag byte 7", "/t.Echo/Unary"]);
-    let unnamed = |s| {
-        let message = frame(DATA, 0, s, b"\x01\0\0\0\x01x");
-        [headers(s, false, &[OK, GRPC]), message, headers(s, true, &[("grpc-status", b"0")])].concat()
-    };
-    ends(unnamed, Code::Internal, &["named no grpc-encoding"]);
-    let two = |s| [headers(s, false, &[OK, GRPC]), frame(DATA, 0, s, &[0; 10])].concat();
-    ends(two, Code::Unimplemented, &["second message"]);
-    let none = |s| [headers(s, false, &[OK, GRPC]), headers(s, true, &[("grpc-status", b"0")])].concat();
-    ends(none, Code::Unimplemented, &["no message"]);
-}
-
-/// A message that was cut, and OK behind it.
-fn cut_but_ok(s: u32) -> Vec<u8> {
-    let half = frame(DATA, 0, s, b"\0\0\0\0\x09abc");
-    [headers(s, false, &[OK, GRPC]), half, headers(s, true, &[("grpc-status", b"0")])].concat()
-}
-
-/// A stream that was cut is no success, whatever its trailers say.
-#[test]
-fn a_cut_stream_that_claims_to_be_ok_fails() {
-    let address = server(cut_but_ok);
-    let channel = Channel::builder(&address.to_string()).open(&io()).unwrap();
-    let call = channel.stream(Request::new("/t.Echo/Stream").timeout(Duration::from_secs(20)));
-    call.half_close();
-    let (status, _) = wait(call.end());
-    assert_eq!(status.code(), Code::Internal, "{status}");
-    for part in ["/t.Echo/Stream", &address.to_string(), "8 of 14"] {
-        assert!(status.message().contains(part), "{status}: {part} is missing");
-    }
 }
 
 /// Resets are mapped by gRPC's table; trap 21 adds NO_ERROR.

@@ -33,7 +33,9 @@ impl Encoding {
                 let name = String::from_utf8_lossy(&other[..other.len().min(32)]).into_owned();
                 Err(Status::new(
                     Code::Unimplemented,
-                    format!("grpc-encoding {name} is not known here; identity and gzip are"),
+                    format!(
+                        "grpc-encoding {name} is not known here; identity and gzip are: have the peer send one of them"
+                    ),
                 ))
             }
         }
@@ -48,7 +50,10 @@ impl Encoding {
 
 /// The status of a compressed flag on a stream that named no encoding.
 pub fn flag_without_encoding() -> Status {
-    Status::new(Code::Internal, "a message has the compressed flag, but the stream named no grpc-encoding")
+    Status::new(
+        Code::Internal,
+        "a message has the compressed flag, but the stream named no grpc-encoding; look at the peer or a proxy",
+    )
 }
 
 #[cfg(test)]

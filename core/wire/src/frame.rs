@@ -33,17 +33,25 @@ impl FrameError {
         match self {
             FrameError::Flag(flag) => Status::new(
                 Code::Internal,
-                format!("the {side}'s message starts with flag byte {flag}; gRPC has 0 (plain) and 1 (compressed)"),
+                format!(
+                    "the {side}'s message starts with flag byte {flag}; gRPC has 0 (plain) and 1 (compressed); look \
+                     at the peer, or a proxy between"
+                ),
             ),
             FrameError::TooLong(length, limit) => Status::new(
                 Code::ResourceExhausted,
                 format!(
-                    "the {side}'s message of {length} bytes is larger than the limit of {limit} (max_message_size)"
+                    "the {side}'s message of {length} bytes is larger than the limit of {limit}; send less, or raise \
+                     max_message_size"
                 ),
             ),
-            FrameError::Cut(have, want) => {
-                Status::new(Code::Internal, format!("the {side} ended inside a message: {have} of {want} bytes came"))
-            }
+            FrameError::Cut(have, want) => Status::new(
+                Code::Internal,
+                format!(
+                    "the {side} ended inside a message: {have} of {want} bytes came; look at the peer, or a proxy \
+                     between"
+                ),
+            ),
         }
     }
 }

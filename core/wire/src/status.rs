@@ -59,6 +59,15 @@ impl Code {
         self as u32
     }
 
+    /// The code that a value of `grpc-status` says; `None` if gRPC has none for it. dubbo-go ends with 17 for every
+    /// ordinary Go error: UNKNOWN, the message alone speaks.
+    pub fn read(value: &[u8]) -> Option<Code> {
+        match std::str::from_utf8(value).ok()?.parse().ok()? {
+            17 => Some(Code::Unknown),
+            number => Code::from_number(number),
+        }
+    }
+
     /// What an HTTP answer that is not gRPC means.
     /// <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>
     pub fn from_http(status: u16) -> Code {
@@ -153,16 +162,14 @@ impl Status {
         Some(status)
     }
 
-    /// What a value of `grpc-status` says. A number that gRPC does not have is UNKNOWN and kept in the message;
-    /// dubbo-go ends with 17 for every ordinary Go error, there the message alone speaks.
+    /// What a value of `grpc-status` says. A number that gRPC does not have is UNKNOWN and kept in the message.
     fn from_value(value: &[u8], message: String) -> Status {
-        let number = std::str::from_utf8(value).ok().and_then(|v| v.parse::<u32>().ok());
-        match number.and_then(Code::from_number) {
+        match Code::read(value) {
             Some(code) => Status::new(code, message),
-            None if number == Some(17) => Status::new(Code::Unknown, message),
             None => {
                 let text = percent::encode(&String::from_utf8_lossy(&value[..value.len().min(32)]));
-                Status::new(Code::Unknown, format!("the peer ended with grpc-status {text}, which is none: {message}"))
+                let why = "which is none (gRPC has 0 to 16); look at the server. Its message";
+                Status::new(Code::Unknown, format!("the peer ended with grpc-status {text}, {why}: {message}"))
             }
         }
     }
@@ -174,7 +181,8 @@ impl Status {
         Status::new(
             Code::from_http(http_status),
             format!(
-                "the answer is not gRPC: HTTP status {http_status}, {kind}; does a proxy or another server answer?"
+                "the answer is not gRPC (application/grpc was expected): HTTP status {http_status}, {kind}; does a proxy \
+                 or another server answer?"
             ),
         )
     }

@@ -8,7 +8,9 @@ use crate::http2::{self, Answer, Body, Broken, Sender};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
+use parking_lot::Mutex;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Instant;
 use trilane_wire::content_type::{Kind, kind};
 use trilane_wire::{Code, Encoding, Status, encoding, frame, timeout};
@@ -17,7 +19,42 @@ use trilane_wire::{Code, Encoding, Status, encoding, frame, timeout};
 pub(crate) struct Attempt {
     pub sender: Sender,
     pub response: Answer,
-    pub lease: Lease,
+    /// Held so that the pool and the PINGs know of a call under way.
+    pub _active: Arc<()>,
+}
+
+/// Where a call is, for what is said about its end: at a peer, or without a connection yet.
+#[derive(Default)]
+pub(crate) struct Place(Mutex<Option<Arc<str>>>);
+
+impl Place {
+    /// The method and, if there is one, the peer.
+    pub fn of(&self, request: &Request) -> String {
+        match &*self.0.lock() {
+            Some(peer) => format!("{} at {peer}", request.path()),
+            None => request.path().to_string(),
+        }
+    }
+
+    /// The call ends because its time is over.
+    pub fn too_late(&self, inner: &Inner, request: &Request) -> Status {
+        let after = request.timeout.unwrap_or_default();
+        let why = match &*self.0.lock() {
+            Some(_) => "is the peer slow, or the deadline too short?".to_string(),
+            None => format!("{}; is the peer up, and the deadline long enough to connect?", inner.pool.why()),
+        };
+        Status::new(Code::DeadlineExceeded, format!("no answer within {after:?}; {why}")).at(&self.of(request))
+    }
+
+    /// The call ends because its caller wants it to.
+    pub fn left(&self, request: &Request) -> Status {
+        Status::new(Code::Cancelled, "the caller cancelled the call").at(&self.of(request))
+    }
+
+    /// The peer has not looked at the call: it is at none again.
+    pub fn leave(&self) {
+        *self.0.lock() = None;
+    }
 }
 
 /// Why an attempt ended.
@@ -48,21 +85,19 @@ pub(crate) async fn open(
     request: &Request,
     deadline: Option<Instant>,
     attempts: u32,
+    at: &Place,
 ) -> Result<Attempt, Ended> {
     let lease = poll_fn(|cx| inner.pool.poll_lease(cx, request));
-    let mut lease = lease.await.map_err(|status| Ended::Status(status.at(request.path())))?;
-    let head = head(inner, request, deadline, attempts).map_err(Ended::Status)?;
-    let opened = lease.requests.open(head);
+    let Lease { mut requests, target, active, .. } =
+        lease.await.map_err(|status| Ended::Status(status.at(request.path())))?;
+    *at.0.lock() = Some(target);
+    let head = head(inner, request, deadline, attempts).map_err(|status| Ended::Status(status.at(&at.of(request))))?;
+    let opened = requests.open(head);
     match opened {
-        Ok((response, sender)) => Ok(Attempt { sender, response, lease }),
+        Ok((response, sender)) => Ok(Attempt { sender, response, _active: active }),
         // Nothing has left: the connection went away meanwhile.
-        Err(broken) => Err(Ended::Unprocessed(broken.status().at(&place(request, &lease)))),
+        Err(broken) => Err(Ended::Unprocessed(broken.status().at(&at.of(request)))),
     }
-}
-
-/// What every message about a call starts with: the method and the peer.
-pub(crate) fn place(request: &Request, lease: &Lease) -> String {
-    format!("{} at {}", request.path(), lease.target)
 }
 
 fn head(
@@ -72,7 +107,7 @@ fn head(
     attempts: u32,
 ) -> Result<http::Request<()>, Status> {
     let path = PathAndQuery::from_maybe_shared(request.path.clone()).map_err(|e| {
-        Status::new(Code::Internal, format!("{:?} is no path of a call (/service/method): {e}", request.path()))
+        Status::new(Code::Internal, format!("this is no path of a call; /service/method is expected: {e}"))
     })?;
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(inner.scheme.clone());
@@ -101,24 +136,28 @@ fn head(
 }
 
 /// What the response headers say: the encoding of what follows; or that nothing follows, with the status.
-pub(crate) fn judge(status: u16, head: &Head, last: bool) -> Result<Encoding, Status> {
+pub(crate) fn judge(status: u16, head: &Head, last: bool, place: impl Fn() -> String) -> Result<Encoding, Status> {
     if kind(head.get("content-type")) != Kind::Grpc && head.get("grpc-status").is_none() {
-        return Err(Status::not_grpc(status, head.get("content-type")));
+        return Err(Status::not_grpc(status, head.get("content-type")).at(&place()));
     }
     if last {
-        return Err(ended(status, head));
+        return Err(ended(status, head, place));
     }
     // A status other than 200 with gRPC's content type comes from dubbo-java; its trailers tell what happened.
     // gRPC wants INTERNAL of a client; UNIMPLEMENTED is a server's word (grpc/doc/compression.md).
-    Encoding::read(head.get("grpc-encoding")).map_err(|s| Status::new(Code::Internal, s.message()))
+    Encoding::read(head.get("grpc-encoding")).map_err(|s| Status::new(Code::Internal, s.message()).at(&place()))
 }
 
-/// The status in trailers.
-pub(crate) fn ended(http_status: u16, trailers: &Head) -> Status {
+/// The status in trailers. What a peer's application says is left as it is; only what we find is said with its place.
+pub(crate) fn ended(http_status: u16, trailers: &Head, place: impl Fn() -> String) -> Status {
     if trailers.get("grpc-status") == Some(b"0") && trailers.get("grpc-message").is_none_or(<[u8]>::is_empty) {
         return Status::ok();
     }
-    Status::read(&trailers.to_headers()).unwrap_or_else(|| no_status(http_status))
+    match (Status::read(&trailers.to_headers()), trailers.get("grpc-status").and_then(Code::read)) {
+        (Some(said), Some(_)) => said,
+        (Some(odd), None) => odd.at(&place()),
+        (None, _) => no_status(http_status).at(&place()),
+    }
 }
 
 /// What the trailers say; but an OK does not make a message whole that was cut.
@@ -132,7 +171,24 @@ pub(crate) fn whole(status: Status, cut: Option<frame::FrameError>, place: impl 
 /// The status of an answer without `grpc-status`.
 pub(crate) fn no_status(http_status: u16) -> Status {
     let code = if http_status == 200 { Code::Unknown } else { Code::from_http(http_status) };
-    Status::new(code, format!("the answer (HTTP status {http_status}) ended without grpc-status in its trailers"))
+    let what = "ended without grpc-status in its trailers; look at the peer's log, or for a proxy that cuts answers";
+    Status::new(code, format!("the answer (HTTP status {http_status}) {what}"))
+}
+
+/// The status of a call whose thread ended before it.
+pub(crate) fn thread_gone(path: &[u8]) -> Status {
+    let why = "the transport's thread ended before the call: the last channel, or its Io, was dropped meanwhile";
+    Status::new(Code::Unavailable, why).at(&String::from_utf8_lossy(path))
+}
+
+/// The status of a message that cannot be framed.
+pub(crate) fn too_long() -> Status {
+    Status::new(Code::ResourceExhausted, "the request's message is larger than 4 GiB, gRPC's limit; send it in parts")
+}
+
+/// What an answer ends with that is OK, but has no message.
+pub(crate) fn no_message() -> Status {
+    Status::new(Code::Unimplemented, "the answer is OK but has no message; is the method of another kind there?")
 }
 
 /// The application's bytes of a message.

@@ -1,9 +1,9 @@
 //! A call whose messages come and go one by one.
 
 use super::Request;
-use super::attempt::{self, Attempt, Ended};
+use super::attempt::{self, Attempt, Ended, Place};
 use super::channel::Inner;
-use super::unary::{UNPROCESSED, is_late, too_late};
+use super::unary::{UNPROCESSED, is_late};
 use crate::gzip;
 use crate::http2::{Answer, Body, Broken, Piece, Sender};
 use crate::server::Message;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 use trilane_wire::frame::Reader;
-use trilane_wire::{Code, Encoding, Headers, Status};
+use trilane_wire::{Encoding, Headers, Status};
 
 /// Received messages that wait for the application, bytes; above it nothing more is read from the stream.
 const INBOX: usize = 64 << 10;
@@ -237,26 +237,47 @@ impl Drop for ClientCall {
     }
 }
 
+/// Ends a call that the I/O thread leaves behind: no wait of the application's is for ever.
+pub(crate) struct Ends {
+    exchange: Arc<Exchange>,
+    path: Bytes,
+}
+
+impl Ends {
+    pub fn new(exchange: Arc<Exchange>, request: &Request) -> Self {
+        Self { exchange, path: request.path.clone() }
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        if self.exchange.state.lock().end.is_none() {
+            self.exchange.end(attempt::thread_gone(&self.path), Headers::new());
+        }
+    }
+}
+
 /// The I/O thread's side: runs the call to its end.
-pub(crate) async fn run(inner: Arc<Inner>, mut request: Request, exchange: Arc<Exchange>) {
+pub(crate) async fn run(inner: Arc<Inner>, mut request: Request, ends: Ends) {
+    let exchange = &ends.exchange;
     if let Err(status) = inner.intercept(&mut request) {
         return exchange.end(status, Headers::new());
     }
     let deadline = request.timeout.and_then(|t| Instant::now().checked_add(t));
     let mut timer = deadline.map(|d| Box::pin(tokio::time::sleep_until(d.into())));
-    let mut exchanged = pin!(exchanged(&inner, &request, &exchange, deadline));
+    let place = Place::default();
+    let mut exchanged = pin!(exchanged(&inner, &request, exchange, deadline, &place));
     let (status, trailers) = poll_fn(|cx| {
         exchange.io.register(cx.waker());
         if exchange.state.lock().cancelled {
-            let status = Status::new(Code::Cancelled, "the caller cancelled the call").at(request.path());
-            return Poll::Ready((status, Headers::new()));
+            return Poll::Ready((place.left(&request), Headers::new()));
         }
         if let Poll::Ready(end) = exchanged.as_mut().poll(cx) {
             let late = is_late(&end.0, deadline);
-            return Poll::Ready(if late { (too_late(&request), end.1) } else { end });
+            return Poll::Ready(if late { (place.too_late(&inner, &request), end.1) } else { end });
         }
         match timer.as_mut().map(|t| t.as_mut().poll(cx)) {
-            Some(Poll::Ready(())) => Poll::Ready((too_late(&request), Headers::new())),
+            Some(Poll::Ready(())) => Poll::Ready((place.too_late(&inner, &request), Headers::new())),
             _ => Poll::Pending,
         }
     })
@@ -269,14 +290,15 @@ async fn exchanged(
     request: &Request,
     exchange: &Exchange,
     deadline: Option<Instant>,
+    place: &Place,
 ) -> (Status, Headers) {
     let mut tries = 0;
     if let Err(status) = request.held_up().await {
         return (status, Headers::new());
     }
     loop {
-        let ended = match attempt::open(inner, request, deadline, 0).await {
-            Ok(attempt) => match both_ways(inner, request, exchange, attempt).await {
+        let ended = match attempt::open(inner, request, deadline, 0, place).await {
+            Ok(attempt) => match both_ways(inner, &place.of(request), exchange, attempt).await {
                 Ok(end) => return end,
                 Err(ended) => ended,
             },
@@ -284,7 +306,10 @@ async fn exchanged(
         };
         match ended {
             // A stream that was opened while the peer's GOAWAY was on its way.
-            Ended::Unprocessed(_) if tries < UNPROCESSED && exchange.rewind() => tries += 1,
+            Ended::Unprocessed(_) if tries < UNPROCESSED && exchange.rewind() => {
+                tries += 1;
+                place.leave();
+            }
             ended => return (ended.status(), Headers::new()),
         }
     }
@@ -292,14 +317,13 @@ async fn exchanged(
 
 async fn both_ways(
     inner: &Inner,
-    request: &Request,
+    place: &str,
     exchange: &Exchange,
     attempt: Attempt,
 ) -> Result<(Status, Headers), Ended> {
-    let place = attempt::place(request, &attempt.lease);
-    let Attempt { mut sender, mut response, lease: _lease } = attempt;
+    let Attempt { mut sender, mut response, _active } = attempt;
     let mut sent_all = false;
-    let mut receiving = pin!(receiving(inner, &mut response, exchange, &place));
+    let mut receiving = pin!(receiving(inner, &mut response, exchange, place));
     poll_fn(|cx| {
         // A peer that has stopped reading says in its answer why: only the receiving side ends the call.
         while !sent_all {
@@ -317,7 +341,10 @@ async fn both_ways(
             match sender.poll_room(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Err(_)) => sent_all = true,
-                Poll::Ready(Ok(())) => sent_all = !send_next(exchange, &mut sender),
+                Poll::Ready(Ok(())) => match send_next(exchange, &mut sender) {
+                    Some(more) => sent_all = !more,
+                    None => return Poll::Ready(Err(Ended::Status(attempt::too_long().at(place)))),
+                },
             }
         }
         receiving.as_mut().poll(cx)
@@ -325,11 +352,11 @@ async fn both_ways(
     .await
 }
 
-/// Gives the engine the next message; whether the stream still takes more.
-fn send_next(exchange: &Exchange, sender: &mut Sender) -> bool {
-    let Some((message, compress)) = exchange.next() else { return true };
+/// Gives the engine the next message; whether the stream still takes more. `None`: the message is too long.
+fn send_next(exchange: &Exchange, sender: &mut Sender) -> Option<bool> {
+    let Some((message, compress)) = exchange.next() else { return Some(true) };
     let message = if compress { gzip::compress(&message) } else { message };
-    Piece::message(compress, message).is_some_and(|piece| sender.data(piece, false).is_ok())
+    Some(sender.data(Piece::message(compress, message)?, false).is_ok())
 }
 
 async fn receiving(
@@ -341,7 +368,7 @@ async fn receiving(
     let answered = poll_fn(|cx| response.poll(cx)).await;
     let (http_status, head, mut body, last) = answered.map_err(|b| Ended::broken(&b, place))?;
     exchange.state.lock().commit();
-    let encoding = match attempt::judge(http_status, &head, last) {
+    let encoding = match attempt::judge(http_status, &head, last, || place.to_string()) {
         Ok(encoding) => encoding,
         Err(status) => return Ok((status, head.to_headers())),
     };
@@ -356,8 +383,8 @@ async fn receiving(
     let trailers = attempt::trailers(&mut body).await.map_err(|b| Ended::broken(&b, place))?;
     Ok(match trailers {
         Some(trailers) => {
-            let status =
-                attempt::whole(attempt::ended(http_status, &trailers), reader.end().err(), || place.to_string());
+            let at = || place.to_string();
+            let status = attempt::whole(attempt::ended(http_status, &trailers, at), reader.end().err(), at);
             (status, trailers.to_headers())
         }
         None => {

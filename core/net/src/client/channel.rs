@@ -1,6 +1,7 @@
 //! A channel: the targets of one service, their connections, the calls on them. All of it lives on one I/O thread.
 
-use super::call::{self, ClientCall, Exchange};
+use super::attempt;
+use super::call::{self, ClientCall, Ends, Exchange};
 use super::pool::{AddressPicker, Choice, Observer, Picker, Pool};
 use super::retry::{Budget, Retry};
 use super::unary::{Cancel, Done};
@@ -211,11 +212,9 @@ impl Channel {
     /// One message there, one back. Dropping the future cancels the call.
     pub fn unary(&self, request: Request, message: Bytes) -> impl Future<Output = Outcome> + Send + use<> {
         let (done, outcome) = oneshot::channel();
+        let path = request.path.clone();
         self.owner.inner.submit(Job::Unary(request, message, Done::Future(done)));
-        async move {
-            let lost = || Outcome::failed(Status::new(Code::Unavailable, "the I/O thread has ended"));
-            outcome.await.unwrap_or_else(|_| lost())
-        }
+        async move { outcome.await.unwrap_or_else(|_| Outcome::failed(attempt::thread_gone(&path))) }
     }
 
     /// [`Channel::unary`] for who has no futures: `done` runs on the I/O thread when the call has ended, and must not
@@ -229,14 +228,15 @@ impl Channel {
     /// Starts a call whose messages come and go one by one.
     pub fn stream(&self, request: Request) -> ClientCall {
         let exchange = Arc::new(Exchange::new(self.owner.inner.limits.send_buffer, request.compress));
-        self.owner.inner.submit(Job::Stream(request, exchange.clone()));
+        let ends = Ends::new(exchange.clone(), &request);
+        self.owner.inner.submit(Job::Stream(request, ends));
         ClientCall::new(exchange)
     }
 }
 
 enum Job {
     Unary(Request, Bytes, Done),
-    Stream(Request, Arc<Exchange>),
+    Stream(Request, Ends),
 }
 
 /// What the calls of one channel share.
@@ -269,8 +269,10 @@ impl Inner {
 
     pub fn intercept(&self, request: &mut Request) -> Result<(), Status> {
         let run = std::panic::AssertUnwindSafe(|| self.interceptors.iter().try_for_each(|i| i(request)));
-        let panicked = |_| Err(Status::new(Code::Internal, "a client interceptor panicked"));
-        std::panic::catch_unwind(run).unwrap_or_else(panicked)
+        std::panic::catch_unwind(run).unwrap_or_else(|_| {
+            let why = "a client interceptor panicked; its message is on stderr";
+            Err(Status::new(Code::Internal, why).at(request.path()))
+        })
     }
 }
 
@@ -299,7 +301,7 @@ fn turn(
         for job in room.drain(..) {
             calls.push(match job {
                 Job::Unary(request, message, done) => Box::pin(unary::run(inner.clone(), request, message, done)),
-                Job::Stream(request, exchange) => Box::pin(call::run(inner.clone(), request, exchange)),
+                Job::Stream(request, ends) => Box::pin(call::run(inner.clone(), request, ends)),
             });
         }
         let mut ended = false;

@@ -4,7 +4,7 @@ use super::pool::{Shared, backoff};
 use crate::http2::{self, Requests};
 use crate::keepalive::Keepalive;
 use crate::socket::Socket;
-use crate::tls::is_h2;
+use crate::tls::{self, is_h2};
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
@@ -30,7 +30,7 @@ pub(crate) async fn run(pool: Arc<Shared>, target: Arc<str>) {
         let attempt = attempt(&pool, &target);
         let tried = match tokio::time::timeout(PATIENCE, attempt).await {
             Ok(tried) => tried,
-            Err(_) => Err(format!("no connection within {PATIENCE:?}")),
+            Err(_) => Err(format!("no connection within {PATIENCE:?}; is the network cut, or a firewall between?")),
         };
         let why = match tried {
             Ok((requests, driving)) => {
@@ -56,12 +56,16 @@ pub(crate) async fn run(pool: Arc<Shared>, target: Arc<str>) {
 type Driving = Box<dyn FnOnce(Arc<()>) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 async fn attempt(pool: &Arc<Shared>, target: &str) -> Result<(Requests, Driving), String> {
-    let mut last = "the name has no address".to_string();
-    let addresses = tokio::net::lookup_host(target).await.map_err(|e| format!("the name cannot be resolved: {e}"))?;
+    let mut last = "the name has no address; check its DNS record".to_string();
+    let found = tokio::net::lookup_host(target).await;
+    let addresses =
+        found.map_err(|e| format!("the name cannot be resolved: {e}; check the name, and this machine's DNS"))?;
     for address in addresses {
         match TcpStream::connect(address).await {
             Ok(stream) => return secure(pool, Socket::new(stream)).await,
-            Err(e) => last = format!("cannot connect to {address}: {e}"),
+            Err(e) => {
+                last = format!("cannot connect to {address}: {e}; does the server listen there, is the port open?")
+            }
         }
     }
     Err(last)
@@ -70,9 +74,9 @@ async fn attempt(pool: &Arc<Shared>, target: &str) -> Result<(Requests, Driving)
 async fn secure(pool: &Arc<Shared>, socket: Socket) -> Result<(Requests, Driving), String> {
     let Some(tls) = &pool.tls else { return handshake(pool, socket).await };
     let shaken = tls.get().connect(tls.name.clone(), socket).await;
-    let stream = shaken.map_err(|e| format!("TLS: {e}"))?;
+    let stream = shaken.map_err(|e| format!("TLS: {e}; {}", tls::advice(&e)))?;
     if !is_h2(stream.get_ref().1.alpn_protocol()) {
-        return Err("TLS: the server does not offer HTTP/2 (ALPN h2)".into());
+        return Err("TLS: the server does not offer HTTP/2 (ALPN h2): is this its port for gRPC?".into());
     }
     handshake(pool, stream).await
 }

@@ -159,7 +159,7 @@ impl Pool {
         let mut slots = self.shared.slots.lock();
         let count = slots.names.len();
         if count == 0 && !wait {
-            return Poll::Ready(Err(Status::new(Code::Unavailable, "the channel has no target")));
+            return Poll::Ready(Err(Status::new(Code::Unavailable, "the channel has no target; give it addresses")));
         }
         let input = PickInput {
             path: request.path(),
@@ -206,6 +206,17 @@ impl Pool {
                 Poll::Pending
             }
         }
+    }
+
+    /// What is to be said of a call that got no connection.
+    pub fn why(&self) -> String {
+        let slots = self.shared.slots.lock();
+        let told = slots.slots.iter().filter(|slot| slot.connections.is_empty()).map(|slot| match &slot.state {
+            State::Waiting(why) => why.message().to_string(),
+            _ => format!("{}: no connection yet", slot.target),
+        });
+        let told: Vec<String> = told.take(3).collect();
+        if told.is_empty() { "no connection was free, or there is no target".into() } else { told.join(", ") }
     }
 
     /// The slot's least busy connection; starts one if there is none or all are full. `Err(None)`: one is on its way.

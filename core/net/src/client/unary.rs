@@ -1,6 +1,6 @@
 //! A unary call with its attempts.
 
-use super::attempt::{self, Ended};
+use super::attempt::{self, Ended, Place};
 use super::channel::Inner;
 use super::connect::random;
 use super::{Outcome, Request};
@@ -38,22 +38,22 @@ pub(crate) fn run(
         request.limited();
         let deadline = request.timeout.and_then(|t| Instant::now().checked_add(t));
         let mut timer = deadline.map(|d| Box::pin(tokio::time::sleep_until(d.into())));
-        let mut attempts = pin!(attempts(&inner, &request, message, deadline));
+        let place = Place::default();
+        let mut attempts = pin!(attempts(&inner, &request, message, deadline, &place));
         let outcome = poll_fn(|cx| {
             if let Poll::Ready(mut outcome) = attempts.as_mut().poll(cx) {
                 if is_late(&outcome.status, deadline) {
-                    outcome.status = too_late(&request);
+                    outcome.status = place.too_late(&inner, &request);
                 }
                 return Poll::Ready(Some(outcome));
             }
             if timer.as_mut().is_some_and(|t| t.as_mut().poll(cx).is_ready()) {
-                return Poll::Ready(Some(Outcome::failed(too_late(&request))));
+                return Poll::Ready(Some(Outcome::failed(place.too_late(&inner, &request))));
             }
             done.poll_left(cx).map(|()| None)
         })
         .await;
-        let left = || Outcome::failed(Status::new(Code::Cancelled, "the caller cancelled the call").at(request.path()));
-        done.tell(outcome.unwrap_or_else(left));
+        done.tell(outcome.unwrap_or_else(|| Outcome::failed(place.left(&request))));
     }
 }
 
@@ -107,25 +107,27 @@ pub(crate) fn is_late(status: &Status, deadline: Option<Instant>) -> bool {
     matches!(status.code(), Code::Cancelled | Code::Unavailable) && deadline.is_some_and(|d| Instant::now() >= d)
 }
 
-pub(crate) fn too_late(request: &Request) -> Status {
-    let after = request.timeout.unwrap_or_default();
-    Status::new(Code::DeadlineExceeded, format!("{}: no answer within {after:?}", request.path()))
-}
-
-async fn attempts(inner: &Inner, request: &Request, message: Bytes, deadline: Option<Instant>) -> Outcome {
+async fn attempts(
+    inner: &Inner,
+    request: &Request,
+    message: Bytes,
+    deadline: Option<Instant>,
+    place: &Place,
+) -> Outcome {
     let message = if request.compress { gzip::compress(&message) } else { message };
     let (mut attempts, mut unprocessed) = (0, 0);
     if let Err(status) = request.held_up().await {
         return Outcome::failed(status);
     }
     loop {
-        let outcome = match once(inner, request, message.clone(), deadline, attempts).await {
-            Ok(outcome) => outcome,
+        let (outcome, ours) = match once(inner, request, message.clone(), deadline, attempts, place).await {
+            Ok(outcome) => (outcome, false),
             Err(Ended::Unprocessed(_)) if unprocessed < UNPROCESSED => {
                 unprocessed += 1;
+                place.leave();
                 continue;
             }
-            Err(ended) => Outcome::failed(ended.status()),
+            Err(ended) => (Outcome::failed(ended.status()), true),
         };
         attempts += 1;
         if outcome.status.is_ok() {
@@ -133,15 +135,27 @@ async fn attempts(inner: &Inner, request: &Request, message: Bytes, deadline: Op
             return outcome;
         }
         let retry = &inner.retry;
-        let again = retry.codes.contains(&outcome.status.code()) && inner.budget.failure();
-        if !again || !request.idempotent || attempts >= retry.max_attempts {
+        let wanted = retry.codes.contains(&outcome.status.code());
+        let allowed = wanted && inner.budget.failure();
+        if !wanted || !request.idempotent {
             return outcome;
+        }
+        if !allowed || attempts >= retry.max_attempts {
+            return if ours { given_up(outcome, attempts, allowed) } else { outcome };
         }
         let Some(wait) = pushback(&outcome.trailers, retry.wait(attempts + 1, random())) else { return outcome };
         drop(outcome);
         // Boxed: every call's future has room for it, few calls need it.
         Box::pin(tokio::time::sleep(wait)).await;
     }
+}
+
+/// Says of a failure of ours how often the call was sent, and why no more.
+fn given_up(outcome: Outcome, attempts: u32, allowed: bool) -> Outcome {
+    let why =
+        if allowed { "its retries are used up" } else { "the channel's retry budget is used up: many calls fail" };
+    let said = outcome.status.message();
+    Outcome::failed(Status::new(outcome.status.code(), format!("{said} (attempts: {attempts}; {why})")))
 }
 
 /// The wait before the next attempt: the server's wish, if it has one; `None` if it wants none.
@@ -158,29 +172,26 @@ async fn once(
     message: Bytes,
     deadline: Option<Instant>,
     attempts: u32,
+    at: &Place,
 ) -> Result<Outcome, Ended> {
-    let mut attempt = attempt::open(inner, request, deadline, attempts).await?;
-    let place = || attempt::place(request, &attempt.lease);
-    let too_long = || Ended::Status(Status::new(Code::Internal, "the request is larger than 4 GiB").at(request.path()));
+    let mut attempt = attempt::open(inner, request, deadline, attempts, at).await?;
+    let place = || at.of(request);
+    let too_long = || Ended::Status(attempt::too_long().at(&place()));
     let piece = Piece::message(request.compress, message).ok_or_else(too_long)?;
     // A peer that answers before it has read everything resets this half; what it answered still counts.
     let _ = attempt.sender.data(piece, true);
     let answered = poll_fn(|cx| attempt.response.poll(cx)).await;
     let (http_status, headers, body, last) = answered.map_err(|b| Ended::broken(&b, &place()))?;
-    let at = |status: Status, headers| {
-        let status = if status.is_ok() || http_status == 200 { status } else { status.at(&place()) };
-        Outcome { status, headers: Head::default(), message: Bytes::new(), was_compressed: false, trailers: headers }
-    };
-    let encoding = match attempt::judge(http_status, &headers, last) {
+    let encoding = match attempt::judge(http_status, &headers, last, place) {
         Ok(encoding) => encoding,
-        Err(status) if status.is_ok() => {
-            return Ok(at(Status::new(Code::Unimplemented, "the answer is OK but has no message"), headers));
+        Err(status) => {
+            let status = if status.is_ok() { attempt::no_message().at(&place()) } else { status };
+            return Ok(Outcome { trailers: headers, ..Outcome::failed(status) });
         }
-        Err(status) => return Ok(at(status, headers)),
     };
     let Answered { reply, trailers, rest } = received(body, inner.limits.max_message_size, &place).await?;
     let status = match &trailers {
-        Some(trailers) => attempt::whole(attempt::ended(http_status, trailers), rest, place),
+        Some(trailers) => attempt::whole(attempt::ended(http_status, trailers, place), rest, place),
         None => rest.map_or_else(|| attempt::no_status(http_status), |e| e.status("response")).at(&place()),
     };
     let mut outcome =
@@ -194,7 +205,7 @@ async fn once(
             }
         }
         None if outcome.status.is_ok() => {
-            outcome.status = Status::new(Code::Unimplemented, "the answer is OK but has no message").at(&place());
+            outcome.status = attempt::no_message().at(&place());
         }
         None => {}
     }
@@ -218,7 +229,8 @@ async fn received(mut body: Body, limit: u32, place: &impl Fn() -> String) -> Re
         reader.push(piece);
         while let Some(message) = reader.next().map_err(|e| Ended::Status(e.status("response").at(&place())))? {
             if reply.replace(message).is_some() {
-                let status = Status::new(Code::Unimplemented, "the answer has a second message");
+                let status =
+                    Status::new(Code::Unimplemented, "the answer has a second message; is the method a stream there?");
                 return Err(Ended::Status(status.at(&place())));
             }
         }

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -24,6 +24,9 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     out.extend(payload);
     out
 }
+
+pub const GRPC: (&str, &[u8]) = ("content-type", b"application/grpc");
+pub const OK: (&str, &[u8]) = (":status", b"200");
 
 /// A header block of literals that are not indexed.
 pub fn block(headers: &[(&str, &[u8])]) -> Vec<u8> {
@@ -104,4 +107,34 @@ impl Peer {
         }
         code
     }
+}
+
+/// A server by hand: answers the n-th request of every connection with the frames that `answer` makes for its stream.
+pub fn server(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + Clone + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (answer, mut stream) = (answer.clone(), stream.unwrap());
+            std::thread::spawn(move || {
+                stream.read_exact(&mut [0; PREFACE.len()]).ok()?;
+                let mut peer = Peer { stream };
+                peer.send(&frame(SETTINGS, 0, 0, &[]));
+                while let Some((kind, flags, stream, _)) = peer.read() {
+                    if kind == SETTINGS && flags == 0 {
+                        peer.send(&frame(SETTINGS, 1, 0, &[]));
+                    }
+                    if kind == DATA && flags & END_STREAM != 0 {
+                        peer.send(&answer(stream));
+                    }
+                }
+                Some(())
+            });
+        }
+    });
+    address
+}
+
+pub fn headers(stream: u32, last: bool, fields: &[(&str, &[u8])]) -> Vec<u8> {
+    frame(HEADERS, END_HEADERS | if last { END_STREAM } else { 0 }, stream, &block(fields))
 }
