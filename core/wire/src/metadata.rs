@@ -52,7 +52,8 @@ pub fn key_problem(key: &[u8]) -> Option<&'static str> {
         Some("it is empty")
     } else if !key.iter().all(good) {
         Some("it has other characters than a-z 0-9 - _ .")
-    } else if key.starts_with(b"grpc-") {
+    } else if key.starts_with(b"grpc-") && !matches!(key, b"grpc-trace-bin" | b"grpc-tags-bin") {
+        // Those two are OpenCensus's, which other implementations send as they send any.
         Some("names that start with grpc- belong to the protocol")
     } else if matches!(key, b"te" | b"content-type" | b"connection" | b"host" | b"transfer-encoding" | b"upgrade")
         || matches!(key, b"keep-alive" | b"proxy-connection")
@@ -127,6 +128,9 @@ mod tests {
     #[test]
     fn keys_and_values_that_may_not_go() {
         for good in ["x-user", "dubbo.tag", "a_b", "trace-bin", "__microservice_tag__"] {
+            assert_eq!(key_problem(good.as_bytes()), None, "{good}");
+        }
+        for good in ["grpc-trace-bin", "grpc-tags-bin"] {
             assert_eq!(key_problem(good.as_bytes()), None, "{good}");
         }
         for bad in ["", "X-User", "a b", ":path", "grpc-timeout", "te", "content-type", "connection", "é"] {

@@ -12,6 +12,7 @@ use trilane_engine::{Engine, transport};
 use trilane_net::client::ChannelBuilder;
 use trilane_net::server::Message;
 use trilane_net::{Channel, ClientCall, ClientTls, Code, Headers, Identity, Io, Outcome, Request, Status};
+use trilane_wire::metadata;
 
 /// Wait for a connection instead of failing while there is none.
 const WAIT_FOR_READY: i32 = 1;
@@ -36,7 +37,10 @@ impl Asked {
         if self.timeout > 0 {
             request = request.timeout(Duration::from_nanos(self.timeout));
         }
-        pairs::to_headers(&self.metadata, request.headers_mut());
+        let mut headers = std::mem::take(request.headers_mut());
+        let to = |name: &str, value: &[u8]| metadata::push(&mut headers, name, value);
+        pairs::take(&self.metadata, to, |name, why| pairs::tell_left_out(request.path(), name, why));
+        *request.headers_mut() = headers;
         if !self.lane.is_empty()
             && let Some(engine) = Engine::default()
         {

@@ -1,7 +1,8 @@
 //! Pairs of name and value, as metadata and options cross: length of the name, length of the value (little-endian
 //! `u32`), name, value.
 
-use trilane_net::{Headers, Status};
+use trilane_engine::{Engine, Level};
+use trilane_net::Status;
 use trilane_wire::metadata;
 
 const DETAILS: &[u8] = b"grpc-status-details-bin";
@@ -41,15 +42,36 @@ pub(crate) fn flatten<'a>(out: &mut Vec<u8>, headers: impl Iterator<Item = (&'a 
     }
 }
 
-/// Takes over an application's metadata. What cannot go onto the wire is left out, as grpc-java does; spaces around a
-/// value, which receivers remove, are removed here.
-pub(crate) fn to_headers(flat: &[u8], headers: &mut Headers) {
+/// Takes over an application's metadata; spaces around a value, which receivers remove, are removed here. What cannot
+/// go onto the wire is left out, as grpc-java does, and told to `left_out`: its name and why.
+pub(crate) fn take(
+    flat: &[u8],
+    mut to: impl FnMut(&str, &[u8]) -> Result<(), String>,
+    mut left_out: impl FnMut(&str, &str),
+) {
     for (name, value) in each(flat) {
-        let Ok(name) = std::str::from_utf8(name) else { continue };
+        let Ok(name) = std::str::from_utf8(name) else {
+            left_out(&String::from_utf8_lossy(name), "its name is not UTF-8");
+            continue;
+        };
         let plain = !metadata::is_binary(name.as_bytes());
-        if name != "user-agent" {
-            let _ = metadata::push(headers, name, if plain { value.trim_ascii() } else { value });
+        // The details go with the status; the agent's name is the channel's.
+        if name.as_bytes() != DETAILS
+            && name != "user-agent"
+            && let Err(why) = to(name, if plain { value.trim_ascii() } else { value })
+        {
+            left_out(name, &why);
         }
+    }
+}
+
+/// Says that metadata of this name was left out: at most once a minute for each name.
+pub(crate) fn tell_left_out(method: &str, name: &str, why: &str) {
+    if let Some(engine) = Engine::default() {
+        let advice =
+            "send it under a key of a-z 0-9 - _ . that is not the protocol's; any bytes under one that ends in -bin";
+        let line = format!("{method}: metadata {name:?} was left out: {why}; {advice}");
+        engine.log(Level::Warn, "TRL-601", name, &line);
     }
 }
 
@@ -64,6 +86,7 @@ pub(crate) fn with_details(status: Status, trailers: &[u8]) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use trilane_net::Headers;
 
     #[test]
     fn metadata_goes_out_and_comes_back() {
@@ -71,8 +94,14 @@ mod tests {
         for (name, value) in [("x-a", " b "), ("x-bin", "\x01"), ("te", "x"), ("grpc-timeout", "1S"), ("x-n", "a\nb")] {
             push(&mut flat, name.as_bytes(), value.as_bytes());
         }
-        let mut headers = Headers::new();
-        to_headers(&flat, &mut headers);
+        push(&mut flat, b"grpc-status-details-bin", b"x");
+        push(&mut flat, b"x-\xff", b"x");
+        let (mut headers, mut left_out) = (Headers::new(), Vec::new());
+        let to = |name: &str, value: &[u8]| metadata::push(&mut headers, name, value);
+        take(&flat, to, |name, why| left_out.push((name.to_string(), why.to_string())));
+        let names: Vec<_> = left_out.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["te", "grpc-timeout", "x-n", "x-\u{fffd}"], "each of them is told: {left_out:?}");
+        assert!(left_out[2].1.contains("-bin") && !left_out[2].1.contains("a\nb"), "no value: {left_out:?}");
         let wire: Vec<_> = headers.iter().collect();
         assert_eq!(wire, [(&b"x-a"[..], &b"b"[..]), (b"x-bin", b"AQ")]);
         let mut back = Vec::new();

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use trilane_engine::{Engine, transport};
 use trilane_net::server::Message;
-use trilane_net::{Handler, Identity, Io, Limits, Server, ServerStream, ServerTls, Status};
+use trilane_net::{Call, Handler, Identity, Io, Limits, Server, ServerStream, ServerTls, Status};
 use trilane_wire::Code;
 
 /// The method's place in a record of a call that no method of the server's has.
@@ -193,7 +193,7 @@ impl Serving {
             let Some(out) = self.exchange.state.lock().out.pop_front() else { return Ok(None) };
             match out {
                 Out::Headers(flat) => {
-                    add(&flat, |key, value| stream.call().add_header(key, value));
+                    add(stream.call(), &flat, Call::add_header);
                     stream.send_headers()?;
                 }
                 Out::Message(message, compress) => {
@@ -209,7 +209,7 @@ impl Serving {
                     }
                 }
                 Out::Close(status, trailers) => {
-                    add(&trailers, |key, value| stream.call().add_trailer(key, value));
+                    add(stream.call(), &trailers, Call::add_trailer);
                     return Ok(Some(pairs::with_details(status, &trailers)));
                 }
             }
@@ -245,14 +245,12 @@ impl Serving {
     }
 }
 
-/// Adds an application's headers or trailers. What cannot go onto the wire is left out, as grpc-java does.
-fn add(flat: &[u8], mut to: impl FnMut(&str, &[u8]) -> Result<(), Status>) {
-    for (name, value) in pairs::each(flat) {
-        if let Ok(name) = std::str::from_utf8(name) {
-            let plain = !name.ends_with("-bin");
-            let _ = to(name, if plain { value.trim_ascii() } else { value });
-        }
-    }
+/// Adds an application's headers or trailers to a call.
+fn add(call: &mut Call, flat: &[u8], put: fn(&mut Call, &str, &[u8]) -> Result<(), Status>) {
+    let mut left_out = Vec::new();
+    let to = |key: &str, value: &[u8]| put(call, key, value).map_err(|status| status.message().to_string());
+    pairs::take(flat, to, |key, why| left_out.push((key.to_string(), why.to_string())));
+    left_out.iter().for_each(|(key, why)| pairs::tell_left_out(call.path(), key, why));
 }
 
 /// A status from Java.
