@@ -101,10 +101,12 @@ impl Cancel {
     }
 }
 
-/// Whether a call is one that the peer reset because of our deadline, a moment before our own timer was looked at; a
-/// proxy between makes UNAVAILABLE of such a reset.
+/// Whether a call is one that the peer reset because of our deadline, a moment before our own timer was looked at. A
+/// proxy between makes UNAVAILABLE of such a reset (Envoy), or an end without trailers, UNKNOWN to us, or one within a
+/// message, INTERNAL (HAProxy 2.6, whose own side of the stream ends well).
 pub(crate) fn is_late(status: &Status, deadline: Option<Instant>) -> bool {
-    matches!(status.code(), Code::Cancelled | Code::Unavailable) && deadline.is_some_and(|d| Instant::now() >= d)
+    let of_a_cut = matches!(status.code(), Code::Cancelled | Code::Unavailable | Code::Unknown | Code::Internal);
+    of_a_cut && deadline.is_some_and(|d| Instant::now() >= d)
 }
 
 async fn attempts(
@@ -253,5 +255,18 @@ mod tests {
     fn a_calls_future_is_small() {
         let bytes = size(run);
         assert!(bytes <= 1032, "{bytes} bytes");
+    }
+
+    #[test]
+    fn what_is_cut_after_the_deadline_is_late_and_what_a_peer_says_is_its_word() {
+        let (past, soon) = (Instant::now(), Instant::now() + std::time::Duration::from_secs(3600));
+        for cut in [Code::Cancelled, Code::Unavailable, Code::Unknown, Code::Internal] {
+            let status = Status::new(cut, "");
+            assert!(is_late(&status, Some(past)), "{cut:?}");
+            assert!(!is_late(&status, Some(soon)) && !is_late(&status, None), "{cut:?}");
+        }
+        for said in [Code::Ok, Code::NotFound, Code::ResourceExhausted, Code::Unimplemented] {
+            assert!(!is_late(&Status::new(said, ""), Some(past)), "{said:?}");
+        }
     }
 }
