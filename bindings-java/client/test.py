@@ -91,7 +91,7 @@ def java(path, target, flags, classes, more=None):
     command += [f"-Dtrilane.library={target / 'libtrilane.so'}", "-cp", path, "io.github.trilane.grpc.Run", *classes]
     environment = {k: v for k, v in os.environ.items() if k != "JAVA_TOOL_OPTIONS"}
     environment.update(more or {})
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, env=environment)
     print(done.stdout, end="", flush=True)
     warned = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("WARNING in native method")]
     if done.returncode or warned:

@@ -66,7 +66,7 @@ public class Lanes {
     }
 
     private static String who(TestServiceGrpc.TestServiceBlockingStub stub) {
-        return stub.withDeadlineAfter(20, TimeUnit.SECONDS).unaryCall(REQUEST).getUsername();
+        return stub.withDeadlineAfter(200, TimeUnit.SECONDS).unaryCall(REQUEST).getUsername();
     }
 
     private static <T> T in(String tag, Callable<T> call) throws Exception {

@@ -26,6 +26,12 @@ public final class Pairs {
             return false;
         }
 
+        /** Theirs is five seconds, which a busy machine may take; a case has a minute. */
+        @Override
+        protected int operationTimeoutMillis() {
+            return 50_000;
+        }
+
         /** The address is grpc-java's own package's to see. */
         int getPort() {
             try {

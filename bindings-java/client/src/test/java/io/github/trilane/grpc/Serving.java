@@ -48,18 +48,18 @@ public class Serving {
                         : NettyChannelBuilder.forAddress("localhost", server.getPort()))
                 .usePlaintext()
                 .build();
-        return TestServiceGrpc.newBlockingStub(channel).withDeadlineAfter(20, TimeUnit.SECONDS);
+        return TestServiceGrpc.newBlockingStub(channel).withDeadlineAfter(200, TimeUnit.SECONDS);
     }
 
     @After
     public void stop() throws Exception {
         if (channel != null) {
             channel.shutdownNow();
-            assertTrue(channel.awaitTermination(30, TimeUnit.SECONDS));
+            assertTrue(channel.awaitTermination(120, TimeUnit.SECONDS));
         }
         if (server != null) {
             server.shutdownNow();
-            assertTrue(server.awaitTermination(30, TimeUnit.SECONDS));
+            assertTrue(server.awaitTermination(120, TimeUnit.SECONDS));
         }
         Service.until("no native handle is alive", () -> Service.alive() == 0);
     }
@@ -162,11 +162,13 @@ public class Serving {
         Future<Empty> running = TestServiceGrpc.newFutureStub(channel).emptyCall(Service.EMPTY);
         Service.until("the method runs", () -> service.context != null);
         server.shutdown();
-        Service.until("the server takes nothing new", () -> status(stub).getCode() == Status.Code.UNAVAILABLE);
+        // One that the server took just before waits for `may` too, so each has little time.
+        Service.until("the server takes nothing new", () ->
+                status(stub.withDeadlineAfter(2, TimeUnit.SECONDS)).getCode() == Status.Code.UNAVAILABLE);
         assertTrue(!server.isTerminated() && !running.isDone());
         may.countDown();
-        assertEquals(Service.EMPTY, running.get(30, TimeUnit.SECONDS));
-        assertTrue(server.awaitTermination(30, TimeUnit.SECONDS));
+        assertEquals(Service.EMPTY, running.get(120, TimeUnit.SECONDS));
+        assertTrue(server.awaitTermination(120, TimeUnit.SECONDS));
     }
 
     @Test
@@ -200,7 +202,7 @@ public class Serving {
                 builder.identity(TestUtils.loadCert("server1.pem"), TestUtils.loadCert("server1.key"));
             }
             channel = builder.build();
-            Status seen = status(TestServiceGrpc.newBlockingStub(channel).withDeadlineAfter(20, TimeUnit.SECONDS));
+            Status seen = status(TestServiceGrpc.newBlockingStub(channel).withDeadlineAfter(200, TimeUnit.SECONDS));
             assertEquals(seen.toString(), shows, seen.isOk());
             channel.shutdownNow();
         }
