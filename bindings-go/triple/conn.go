@@ -4,6 +4,7 @@ package triple
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -29,7 +30,7 @@ type Conn struct {
 	closed    bool
 }
 
-var errClosed = status.Error(codes.Canceled, "trilane: the connection was closed before the call")
+var errClosed = status.Error(codes.Canceled, "the connection was closed before the call; Dial another")
 
 var _ grpc.ClientConnInterface = (*Conn)(nil)
 
@@ -81,12 +82,12 @@ func readOptions(opts []grpc.CallOption) (o options, err error) {
 			}
 		case grpc.CompressorCallOption:
 			if opt.CompressorType != "gzip" {
-				return o, status.Errorf(codes.Unimplemented, "compressor %q is not known here; gzip is", opt.CompressorType)
+				return o, status.Errorf(codes.Unimplemented, "compressor %q is not known here; use gzip or none", opt.CompressorType)
 			}
 			o.flags |= native.CallGzip
 		case grpc.StaticMethodCallOption, grpc.EmptyCallOption:
 		default:
-			return o, status.Errorf(codes.Unimplemented, "trilane's transport does not know the call option %T", opt)
+			return o, status.Errorf(codes.Unimplemented, "trilane's transport does not know the call option %T; leave it out", opt)
 		}
 	}
 	return o, nil
@@ -95,7 +96,7 @@ func readOptions(opts []grpc.CallOption) (o options, err error) {
 // outgoing is what a context says: metadata and the time that is left, in nanoseconds.
 func (c *Conn) outgoing(ctx context.Context) (md []byte, timeout uint64, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, 0, status.FromContextError(err).Err()
+		return nil, 0, left(err)
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = uint64(max(time.Until(deadline), 1))
@@ -146,7 +147,7 @@ func marshal(v any) ([]byte, error) { return appendTo(nil, v) }
 func appendTo(b []byte, v any) ([]byte, error) {
 	m, ok := v.(proto.Message)
 	if !ok {
-		return nil, status.Errorf(codes.Internal, "%T is no protobuf message", v)
+		return nil, status.Errorf(codes.Internal, "%T is no protobuf message; protoc-gen-go's are expected", v)
 	}
 	b, err := proto.MarshalOptions{}.MarshalAppend(b, m)
 	if err != nil {
@@ -158,10 +159,10 @@ func appendTo(b []byte, v any) ([]byte, error) {
 func unmarshal(b []byte, v any) error {
 	m, ok := v.(proto.Message)
 	if !ok {
-		return status.Errorf(codes.Internal, "%T is no protobuf message", v)
+		return status.Errorf(codes.Internal, "%T is no protobuf message; protoc-gen-go's are expected", v)
 	}
 	if err := proto.Unmarshal(b, m); err != nil {
-		return status.Error(codes.Internal, fmt.Sprintf("the message is no %s: %v", m.ProtoReflect().Descriptor().FullName(), err))
+		return status.Error(codes.Internal, fmt.Sprintf("the message is no %s: %v; do both sides have the same .proto?", m.ProtoReflect().Descriptor().FullName(), err))
 	}
 	return nil
 }
@@ -180,21 +181,21 @@ var waiters = sync.Pool{New: func() any { return &waiter{ended: make(chan *recor
 func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	o, err := readOptions(opts)
 	if err != nil {
-		return err
+		return c.at(method, err)
 	}
 	md, timeout, err := c.outgoing(ctx)
 	if err != nil {
-		return err
+		return c.at(method, err)
 	}
 	w := waiters.Get().(*waiter)
 	tag := c.hub.tags.Add(1)
 	w.item, err = c.channel.Unary(w.item[:0], tag, method, md, timeout, o.flags,
 		func(b []byte) ([]byte, error) { return appendTo(b, args) })
 	if err != nil {
-		return err
+		return c.at(method, err)
 	}
 	if err := c.start(w, tag); err != nil {
-		return err
+		return c.at(method, err)
 	}
 	var r *record
 	select {
@@ -203,7 +204,7 @@ func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 		if c.hub.remove(tag) {
 			c.cancel(tag)
 		}
-		return status.FromContextError(ctx.Err()).Err()
+		return c.at(method, left(ctx.Err()))
 	}
 	// Only here nobody else has it any longer.
 	if cap(w.item) <= keptItem {
@@ -218,7 +219,24 @@ func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 	if err := r.err(); err != nil {
 		return err
 	}
-	return unmarshal(r.data, reply)
+	if err := unmarshal(r.data, reply); err != nil {
+		return c.at(method, err)
+	}
+	return nil
+}
+
+// at puts the method and the target before a status that is made here.
+func (c *Conn) at(method string, err error) error {
+	s := status.Convert(err)
+	return status.Errorf(s.Code(), "%s at %s: %s", method, c.authority, s.Message())
+}
+
+// left is the status of a call whose context has ended.
+func left(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return status.Error(codes.DeadlineExceeded, "context deadline exceeded; is the peer slow, or the deadline too short?")
+	}
+	return status.FromContextError(err).Err()
 }
 
 // keptItem is how large the buffer of a call may have grown to be used again.

@@ -165,6 +165,38 @@ func TestClosed(t *testing.T) {
 	}
 }
 
+// TestRefusalsSayWhere: what is refused on this side names the method, the target, and what to do.
+func TestRefusalsSayWhere(t *testing.T) {
+	_, address := hosted(t, told{})
+	conn, closed := connect(t, address), connect(t, address)
+	closed.Close()
+	over, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	const method = "/grpc.testing.TestService/EmptyCall"
+	empty, zstd := &testpb.Empty{}, grpc.UseCompressor("zstd")
+	for name, c := range map[string]struct {
+		code codes.Code
+		says string
+		err  error
+	}{
+		"closed":     {codes.Canceled, "Dial another", closed.Invoke(t.Context(), method, empty, empty)},
+		"compressor": {codes.Unimplemented, "use gzip or none", conn.Invoke(t.Context(), method, empty, empty, zstd)},
+		"late":       {codes.DeadlineExceeded, "deadline too short?", conn.Invoke(over, method, empty, empty)},
+		"no message": {codes.Internal, "protoc-gen-go's are expected", conn.Invoke(t.Context(), method, "text", empty)},
+	} {
+		place := method + " at " + address + ": "
+		if status.Code(c.err) != c.code || !strings.Contains(c.err.Error(), place) || !strings.Contains(c.err.Error(), c.says) {
+			t.Errorf("%s: %v", name, c.err)
+		}
+	}
+	for name, at := range map[string]*Conn{"closed": closed, "compressor": conn} {
+		_, err := at.NewStream(t.Context(), &grpc.StreamDesc{}, method, zstd)
+		if err == nil || !strings.Contains(err.Error(), method+" at "+address+": ") {
+			t.Errorf("a stream, %s: %v", name, err)
+		}
+	}
+}
+
 // TestManyAtOnce: every one of many calls that come and go at the same time, some cancelled, gets its own answer.
 func TestManyAtOnce(t *testing.T) {
 	client, _ := dial(t)

@@ -35,25 +35,25 @@ type stream struct {
 func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	o, err := readOptions(opts)
 	if err != nil {
-		return nil, err
+		return nil, c.at(method, err)
 	}
 	md, timeout, err := c.outgoing(ctx)
 	if err != nil {
-		return nil, err
+		return nil, c.at(method, err)
 	}
 	s := &stream{ctx: ctx, path: method, desc: desc, options: o, room: make(chan struct{}, 1), received: make(chan *record, 1),
 		header: make(chan *record, 1), done: make(chan struct{})}
 	c.closing.RLock()
 	defer c.closing.RUnlock()
 	if c.closed {
-		return nil, errClosed
+		return nil, c.at(method, errClosed)
 	}
 	tag := c.hub.tags.Add(1)
 	c.hub.add(tag, s)
 	s.call, err = c.channel.Stream(tag, method, md, timeout, o.flags)
 	if err != nil {
 		c.hub.remove(tag)
-		return nil, status.Error(codes.Internal, err.Error())
+		return nil, c.at(method, status.Error(codes.Internal, err.Error()))
 	}
 	s.call.Headers() // asked for now: who asks after the call's end gets them as well
 	go func() {
