@@ -162,7 +162,8 @@ func unmarshal(b []byte, v any) error {
 		return status.Errorf(codes.Internal, "%T is no protobuf message; protoc-gen-go's are expected", v)
 	}
 	if err := proto.Unmarshal(b, m); err != nil {
-		return status.Error(codes.Internal, fmt.Sprintf("the message is no %s: %v; do both sides have the same .proto?", m.ProtoReflect().Descriptor().FullName(), err))
+		why := fmt.Sprintf("the message is no %s: %v", m.ProtoReflect().Descriptor().FullName(), err)
+		return status.Error(codes.Internal, why+"; do both sides have the same .proto?")
 	}
 	return nil
 }
