@@ -28,6 +28,11 @@
 #define TRILANE_CALL_GZIP 4
 
 /*
+ Speak TLS, whether or not `roots` is given.
+ */
+#define TRILANE_CONNECT_TLS 1
+
+/*
  The call has ended: status, trailers; of a unary call also headers and the reply. The last record of a call.
  */
 #define TRILANE_RECORD_END 1
@@ -149,6 +154,41 @@ typedef struct trilane_request {
    */
   trilane_str lane;
 } trilane_request;
+
+/*
+ Where a channel leads, and its TLS. Files are PEM, and are read again when they change.
+ */
+typedef struct trilane_connect {
+  /*
+   `sizeof(trilane_connect)`.
+   */
+  size_t struct_size;
+  /*
+   `host:port`; several with commas.
+   */
+  trilane_str targets;
+  /*
+   `TRILANE_CONNECT_…`.
+   */
+  uint32_t flags;
+  /*
+   The file of the certificates that the server's must come from: it speaks TLS. Absent: the system's, if it speaks
+   TLS because of its flag.
+   */
+  trilane_str roots;
+  /*
+   The client's own certificate chain, leaf first, for servers that want one (mTLS); absent: none.
+   */
+  trilane_str certificates;
+  /*
+   The file of its private key.
+   */
+  trilane_str key;
+  /*
+   The name that the server's certificate must have; absent: the host of the first target.
+   */
+  trilane_str server_name;
+} trilane_connect;
 
 /*
  What a server hosts under one path.
@@ -299,20 +339,6 @@ size_t trilane_net_poll(const struct trilane_net *net,
                         int64_t timeout_ns);
 
 /*
- A channel to `host:port`; several with commas. `roots` names a PEM file: then it speaks TLS and trusts those;
- absent: plaintext. Connects when the first call comes. Where the process's engine has rules that name a single
- target as an authority, its calls go to the instances that they give it, by the lane of each call.
-
- # Safety
- The texts' pointers are NULL or valid; `channel_out` and `error_out` are NULL or may be written.
- */
-trilane_status trilane_channel_open(const struct trilane_net *net,
-                                    trilane_str targets,
-                                    trilane_str roots,
-                                    struct trilane_channel **channel_out,
-                                    trilane_error **error_out);
-
-/*
  A channel that answers every unary call with its own message, without a network: for tests of the crossing.
 
  # Safety
@@ -382,6 +408,32 @@ void trilane_call_cancel(const struct trilane_call *call);
  Frees a call. A stream that has not ended is cancelled; a unary call goes on, and its record comes. NULL is allowed.
  */
 void trilane_call_free(struct trilane_call *call);
+
+/*
+ A channel to `host:port`; several with commas. `roots` names a PEM file: then it speaks TLS and trusts those;
+ absent: plaintext. Connects when the first call comes. Where the process's engine has rules that name a single
+ target as an authority, its calls go to the instances that they give it, by the lane of each call.
+
+ # Safety
+ The texts' pointers are NULL or valid; `channel_out` and `error_out` are NULL or may be written.
+ */
+trilane_status trilane_channel_open(const struct trilane_net *net,
+                                    trilane_str targets,
+                                    trilane_str roots,
+                                    struct trilane_channel **channel_out,
+                                    trilane_error **error_out);
+
+/*
+ As `trilane_channel_open`, with everything that can be said of TLS: the system's certificates, one of the client's
+ own, another name.
+
+ # Safety
+ `connect` and its texts are NULL or valid; `channel_out` and `error_out` are NULL or may be written.
+ */
+trilane_status trilane_channel_connect(const struct trilane_net *net,
+                                       const struct trilane_connect *connect,
+                                       struct trilane_channel **channel_out,
+                                       trilane_error **error_out);
 
 /*
  An empty server.

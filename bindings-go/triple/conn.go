@@ -34,18 +34,37 @@ var errClosed = status.Error(codes.Canceled, "the connection was closed before t
 
 var _ grpc.ClientConnInterface = (*Conn)(nil)
 
+// DialOption is an option of Dial.
+type DialOption func(*native.Connect)
+
+// SystemRoots speaks TLS with servers whose certificates this system trusts; for a caFile that is "".
+func SystemRoots() DialOption { return func(c *native.Connect) { c.TLS = true } }
+
+// ClientCertificate shows servers these PEM files (mTLS), which are read again when they change.
+func ClientCertificate(certificates, key string) DialOption {
+	return func(c *native.Connect) { c.Certificates, c.Key = certificates, key }
+}
+
+// ServerName is what the server's certificate must be made out to, in place of the first target's host.
+func ServerName(name string) DialOption { return func(c *native.Connect) { c.ServerName = name } }
+
 // Dial makes a connection to targets, "host:port" or several with commas. Nothing is connected before the first call.
-// caFile names the PEM file of the certificates that are trusted; empty means plaintext.
+// caFile names the PEM file of the certificates that are trusted, read again when it changes; "" means plaintext, unless
+// an option says TLS.
 //
 // A call carries the lane of its context. Where the rules name a single target as an authority, calls go to the
 // instances that the rules give it, each to its lane.
-func Dial(targets, caFile string) (*Conn, error) {
+func Dial(targets, caFile string, options ...DialOption) (*Conn, error) {
 	trilane.Start()
 	h, err := nextHub()
 	if err != nil {
 		return nil, err
 	}
-	channel, err := h.net.Open(targets, caFile)
+	to := native.Connect{Targets: targets, Roots: caFile}
+	for _, option := range options {
+		option(&to)
+	}
+	channel, err := h.net.Open(to)
 	if err != nil {
 		return nil, err
 	}

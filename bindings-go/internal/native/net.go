@@ -39,9 +39,19 @@ static inline int tl_net_stream(const trilane_channel *c, uint64_t tag, const vo
 	return trilane_call_stream(c, &r, call, error);
 }
 
-static inline int tl_net_open(const trilane_net *n, const void *targets, size_t targets_len, const void *roots,
-                              size_t roots_len, trilane_channel **channel, trilane_error **error) {
-	return trilane_channel_open(n, tl_net_str(targets, targets_len), tl_net_str(roots, roots_len), channel, error);
+static inline int tl_net_connect(const trilane_net *n, const void *targets, size_t targets_len, uint32_t flags,
+                                 const void *roots, size_t roots_len, const void *cert, size_t cert_len,
+                                 const void *key, size_t key_len, const void *name, size_t name_len,
+                                 trilane_channel **channel, trilane_error **error) {
+	trilane_connect c = {0};
+	c.struct_size = sizeof c;
+	c.targets = tl_net_str(targets, targets_len);
+	c.flags = flags;
+	c.roots = tl_net_str(roots, roots_len);
+	c.certificates = tl_net_str(cert, cert_len);
+	c.key = tl_net_str(key, key_len);
+	c.server_name = tl_net_str(name, name_len);
+	return trilane_channel_connect(n, &c, channel, error);
 }
 
 static inline int tl_net_send(const trilane_call *call, const void *message, size_t len) {
@@ -130,13 +140,34 @@ func (n *Net) Poll(buf []byte) int {
 	return int(C.trilane_net_poll(n.p, (*C.uint8_t)(unsafe.Pointer(&buf[0])), C.size_t(len(buf)), -1))
 }
 
-// Open makes a channel to targets ("host:port,host:port"); roots names a PEM file for TLS, or is empty.
-func (n *Net) Open(targets, roots string) (*Channel, error) {
+// Connect is where a channel leads, and its TLS. Files are PEM; what is empty is absent.
+type Connect struct {
+	// Targets is "host:port,host:port".
+	Targets string
+	// TLS speaks TLS also without Roots, and trusts the system's certificates then.
+	TLS bool
+	// Roots are the certificates that the server's must come from: it speaks TLS.
+	Roots string
+	// Certificates and Key are the client's own.
+	Certificates, Key string
+	// ServerName is the name that the server's certificate must have in place of the target's host.
+	ServerName string
+}
+
+// Open makes a channel.
+func (n *Net) Open(to Connect) (*Channel, error) {
 	c := &Channel{}
 	var e *C.trilane_error
-	t, tn := stringPtr(targets)
-	r, rn := stringPtr(roots)
-	if s := C.tl_net_open(n.p, t, tn, r, rn, &c.p, &e); s != 0 {
+	var flags C.uint32_t
+	if to.TLS {
+		flags = C.TRILANE_CONNECT_TLS
+	}
+	t, tn := stringPtr(to.Targets)
+	r, rn := stringPtr(to.Roots)
+	o, on := stringPtr(to.Certificates)
+	k, kn := stringPtr(to.Key)
+	m, mn := stringPtr(to.ServerName)
+	if s := C.tl_net_connect(n.p, t, tn, flags, r, rn, o, on, k, kn, m, mn, &c.p, &e); s != 0 {
 		return nil, netError(s, e)
 	}
 	return c, nil

@@ -153,7 +153,10 @@ def http2(world):
     """Streams of one HTTP/2 connection come in by the same door."""
     program = os.path.join(bed.HERE, "http2", "Http2.java")
     url = f"http://127.0.0.1:{world.jvm.port}/rt/next"
-    command = [os.path.join(world.jvm.home, "bin", "java"), "-Xmx64m", program, url, "gray", "-", "dev-7", "-", "gray"]
+    # Source is run by a whole JDK; the shop's may be a runtime without a compiler.
+    whole = os.path.exists(os.path.join(world.jvm.home, "bin", "javac"))
+    java = os.path.join(world.jvm.home, "bin", "java") if whole else "java"
+    command = [java, "-Xmx64m", program, url, "gray", "-", "dev-7", "-", "gray"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     expected = [("gray", "gray"), ("base", None), ("base", "dev-7"), ("base", None), ("gray", "gray")]
     if [line.split(" ", 1)[0] for line in said] != ["HTTP_2"] * 5:

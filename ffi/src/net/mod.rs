@@ -4,12 +4,14 @@
 //! `trilane_net_poll` as records, many at a time, in a buffer of the caller's. Nothing calls back.
 
 mod call;
+mod connect;
 mod queue;
 mod served;
 mod server;
 mod submit;
 
 pub use call::*;
+pub use connect::*;
 use queue::Queue;
 pub use queue::{
     TRILANE_RECORD_END, TRILANE_RECORD_HEADERS, TRILANE_RECORD_MESSAGE, TRILANE_RECORD_ROOM, TRILANE_RECORD_SERVED,
@@ -22,11 +24,9 @@ pub use submit::*;
 
 use crate::boundary;
 use crate::error::{TrilaneError, TrilaneStatus, refuse};
-use crate::text::TrilaneStr;
 use std::sync::Arc;
 use std::time::Duration;
-use trilane_engine::{Engine, transport};
-use trilane_net::{Channel, ClientTls, Driven, Io};
+use trilane_net::{Channel, Driven, Io};
 
 /// A queue of records and the I/O threads that fill it. Freed by `trilane_net_free`.
 pub struct TrilaneNet {
@@ -157,47 +157,6 @@ pub unsafe extern "C" fn trilane_net_poll(
         net.queue.take(timeout, capacity, |at, bytes| unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), out.add(at), bytes.len());
         })
-    })
-}
-
-/// A channel to `host:port`; several with commas. `roots` names a PEM file: then it speaks TLS and trusts those;
-/// absent: plaintext. Connects when the first call comes. Where the process's engine has rules that name a single
-/// target as an authority, its calls go to the instances that they give it, by the lane of each call.
-///
-/// # Safety
-/// The texts' pointers are NULL or valid; `channel_out` and `error_out` are NULL or may be written.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn trilane_channel_open(
-    net: Option<&TrilaneNet>,
-    targets: TrilaneStr,
-    roots: TrilaneStr,
-    channel_out: Option<&mut *mut TrilaneChannel>,
-    error_out: Option<&mut *mut TrilaneError>,
-) -> TrilaneStatus {
-    boundary(TrilaneStatus::Internal, || {
-        let (Some(net), Some(out)) = (net, channel_out) else { return TrilaneStatus::NullArgument };
-        // SAFETY: the caller's promise.
-        let (targets, roots) = unsafe { (targets.text(), roots.text()) };
-        let (Some(targets), Some(roots)) = (targets, roots) else { return TrilaneStatus::NotUtf8 };
-        let mut builder = Channel::to_all(targets.split(',').map(str::trim).filter(|t| !t.is_empty()));
-        if !targets.contains(',') {
-            builder = transport::routed(Engine::default, targets.trim(), builder);
-        }
-        if !roots.is_empty() {
-            builder = builder.tls(ClientTls { roots: Some(roots.into()), ..ClientTls::default() });
-        }
-        match builder.open(&net.io) {
-            Ok(channel) => {
-                let queue = net.queue.clone();
-                *out = Box::into_raw(Box::new(TrilaneChannel {
-                    kind: Kind::Net(channel),
-                    queue,
-                    authority: targets.trim().to_string(),
-                }));
-                TrilaneStatus::Ok
-            }
-            Err(e) => refuse(error_out, TrilaneStatus::Internal, e.to_string()),
-        }
     })
 }
 

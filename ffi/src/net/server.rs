@@ -85,7 +85,7 @@ pub struct TrilaneAnswer {
     pub has_data: u32,
 }
 
-fn sized(given: usize, ours: usize, name: &str) -> Result<(), (TrilaneStatus, String)> {
+pub(super) fn sized(given: usize, ours: usize, name: &str) -> Result<(), (TrilaneStatus, String)> {
     if given == ours {
         return Ok(());
     }
