@@ -195,7 +195,13 @@ def agents(run, all_cases, home, jar, library):
     for name in ("opentelemetry", "skywalking", "jacoco", "ttl"):
         try:
             with tempfile.TemporaryDirectory() as folder:
-                agent(run, name, neighbours.options(name, folder), home, jar, library)
+                theirs = neighbours.options(name, folder)
+                alone = subprocess.run([f"{home}/bin/java", *theirs, "-version"], capture_output=True, text=True)
+                if alone.returncode != 0:
+                    why = (alone.stderr.strip().splitlines() or ["it says nothing"])
+                    cause = next((line for line in why if line.startswith("Caused by: ")), why[-1])
+                    raise neighbours.Missing(f"it does not start on this JDK without the library either: {cause}")
+                agent(run, name, theirs, home, jar, library)
         except neighbours.Missing as why:
             all_cases.skip(name, why)
     try:

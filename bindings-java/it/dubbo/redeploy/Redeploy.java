@@ -121,10 +121,14 @@ public class Redeploy {
         }
     }
 
-    /** Collects until nothing more goes away; the last loader of each application may be held by a thread's stack. */
+    /**
+     * Collects until nothing has gone away for twenty seconds: Dubbo's own threads outlive their application by up to as
+     * long, and how many still run differs from run to run. The last loader of each application may be held by a
+     * thread's stack.
+     */
     static String left(String[] args, List<List<WeakReference<ClassLoader>>> loaders) throws InterruptedException {
         String before = "";
-        for (int calm = 0; calm < 3; ) {
+        for (int calm = 0; calm < 100; ) {
             System.gc();
             Thread.sleep(200); // what a reference handler or a cleaner does after a collection has no event
             StringBuilder now = new StringBuilder("LEFT");
