@@ -8,6 +8,7 @@ TRILANE_DIST=${TRILANE_DIST:-$here/../dist}
 TRILANE_DIST=$(cd "$TRILANE_DIST" && pwd)
 PKG_CONFIG_PATH=$TRILANE_DIST/go/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
 export TRILANE_DIST PKG_CONFIG_PATH
+again=$here/../tests/tools/again.sh
 cd "$here"
 
 suites() {
@@ -25,7 +26,7 @@ if [ "${1:-}" = --inside ]; then
 fi
 
 for module in ${*:-. grpc weave it}; do
-    (cd "$module" && go mod download && go vet ./...)
+    (cd "$module" && "$again" go mod download && go vet ./...)
 done
 if [ $# -eq 0 ]; then
     CGO_ENABLED=0 go vet ./...

@@ -18,7 +18,7 @@ export PKG_CONFIG_PATH="$config" TRILANE_INTEROP_SERVER="$target/interop-server"
 CGO_CFLAGS="-g -O2 -DTRILANE_HEADERS=$(cat "$here"/../../include/*.h "$config"/*.pc | cksum | tr -d ' ')"
 export CGO_CFLAGS
 cd "$here"
-go mod download
+../../tests/tools/again.sh go mod download
 go vet -tags trilanenet ./...
 go test -c -tags trilanenet -o "$config/triple.test" .
 if command -v ip >/dev/null && unshare -rn ip link set lo up 2>/dev/null; then

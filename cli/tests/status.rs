@@ -24,6 +24,13 @@ fn out(o: &Output) -> String {
     String::from_utf8_lossy(&o.stdout).into_owned()
 }
 
+/// Puts a text there whole: the process never reads half of it.
+fn replace(file: &std::path::Path, text: &str) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, text).unwrap();
+    std::fs::rename(&new, file).unwrap();
+}
+
 /// One test, since there is one page and one engine in a process.
 #[test]
 fn a_living_process_tells_what_it_does() {
@@ -78,7 +85,7 @@ fn a_living_process_tells_what_it_does() {
         engine.route(list, gray, 0, 0, engine.list_stamp(list));
     });
     told_of_next_rules_and_of_callers(&folder, &engine, list);
-    std::fs::write(&rules, "apiVersion: trilane/v1\nlanes: {}\n").unwrap();
+    replace(&rules, "apiVersion: trilane/v1\nlanes: {}\n");
     let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while status(&["--check"]).status.code() != Some(1) {
         assert!(std::time::Instant::now() < end, "a refused rule file never showed");
@@ -86,7 +93,7 @@ fn a_living_process_tells_what_it_does() {
     let text = out(&status(&["--check"]));
     assert!(text.contains("degraded: ") && text.contains("problem(s)"), "{text}");
 
-    std::fs::write(&rules, "apiVersion: trilane/v1\nmode: off\n").unwrap();
+    replace(&rules, "apiVersion: trilane/v1\nmode: off\n");
     while status(&["--check"]).status.code() != Some(2) {
         assert!(std::time::Instant::now() < end, "mode off never showed");
     }
@@ -95,11 +102,10 @@ fn a_living_process_tells_what_it_does() {
 }
 
 fn told_of_next_rules_and_of_callers(folder: &std::path::Path, engine: &Engine, list: u64) {
-    std::fs::write(
-        folder.join("next.yaml"),
+    replace(
+        &folder.join("next.yaml"),
         "apiVersion: trilane/v1\nservices: [{name: stock, fallback: {noinstances: none}}]\n",
-    )
-    .unwrap();
+    );
     let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while !out(&status(&[])).contains("next.yaml, ") {
         assert!(std::time::Instant::now() < end, "next.yaml never showed");

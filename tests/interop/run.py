@@ -9,9 +9,7 @@ Prints one line per pair of peers and at the end `interop: N passed, N failed, N
 """
 
 import argparse
-import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +19,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "tests/tools"))
+import netns  # noqa: E402
+from netns import free_port  # noqa: E402
+
 CACHE = ROOT / ".cache/interop"
 
 PLAIN = [
@@ -62,7 +64,6 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", type=lambda p: Path(p).resolve(), default=ROOT / "dist")
     parser.add_argument("--java", action="store_true", help="grpc-java as well")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -85,26 +86,6 @@ def build(options):
     if options.java and (not path.exists() or path.stat().st_mtime < pom.stat().st_mtime):
         goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
         subprocess.run(["mvn", "-q", "-B", "-f", str(pom), goal, f"-Dmdep.outputFile={path}"], check=True)
-
-
-def enter_namespace():
-    """Runs this script again where no other program's ports are in the way."""
-    if os.environ.get("TRILANE_NO_NAMESPACE") or shutil.which("unshare") is None:
-        print("no private network namespace; using this machine's own ports", flush=True)
-        return
-    tried = subprocess.run(["unshare", "-rn", "ip", "link", "set", "lo", "up"], capture_output=True, text=True)
-    if tried.returncode:
-        print(f"no private network namespace: {tried.stderr.strip()}; using this machine's own ports", flush=True)
-        return
-    inner = [sys.executable, str(Path(__file__).resolve()), *sys.argv[1:], "--inside"]
-    sys.stdout.flush()
-    os.execvp("unshare", ["unshare", "-rn", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *inner])
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:
@@ -203,9 +184,9 @@ def main():
         if not (options.bin / program).exists():
             print(f"{options.bin / program} is not there: run `make interop` first, or name the folder with --bin")
             return 1
-    if not options.inside:
+    if not netns.inside():
         build(options)
-        enter_namespace()
+        netns.enter()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     counts = Counts()
     pair("trilane", "trilane", options, counts)

@@ -8,8 +8,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use trilane_engine::page;
 
-/// A process looks at its page once a second; one that is this late does not answer.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// A process looks at its page once a second; one that is this late does not answer. Far more than a second: on a machine
+/// that is overloaded its thread waits for a processor.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// A question is repeated after this time.
 const AGAIN: Duration = Duration::from_millis(1200);
 /// Without a pid only so many descriptors of a process are looked at: the page is among its first.
@@ -92,8 +93,9 @@ impl Process {
         inner.is_none() || state.is_none_or(|state| state["pid"].as_u64() == inner)
     }
 
+    /// What stands there. A writer may be held up in the middle of a text, so for a second it is read again.
     fn present(&self) -> Option<(u64, Value)> {
-        (0..50).find_map(|_| {
+        (0..1000).find_map(|_| {
             let (answers, text) = page::read(&self.file).ok()?.or_else(|| {
                 sleep(Duration::from_millis(1));
                 None

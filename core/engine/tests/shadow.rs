@@ -91,7 +91,9 @@ fn what_would_differ_is_counted_and_not_done() {
 fn a_broken_next_file_is_said_and_changes_nothing() {
     let bed = Bed::new("broken");
     bed.until("in shadow", |s| s["next"]["hash"].is_string());
-    std::fs::write(bed.folder.join("next.yaml"), "apiVersion: trilane/v1\nlane: []\n").unwrap();
+    // Moved into place: half of it would be refused in other words.
+    std::fs::write(bed.folder.join("new"), "apiVersion: trilane/v1\nlane: []\n").unwrap();
+    std::fs::rename(bed.folder.join("new"), bed.folder.join("next.yaml")).unwrap();
     let status = bed.until("refused", |s| s["next"]["error"]["code"] == "TRL-220");
     assert!(status["next"]["error"]["text"].as_str().unwrap().contains("next.yaml:2"), "{}", status["next"]);
     assert_eq!([&status["next"]["hash"], &status["rules"]["error"]], [&Value::Null, &Value::Null]);
