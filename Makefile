@@ -100,7 +100,8 @@ interop-tests:
 # Linked as a release is, not optimised: a second with nothing new, half a minute of CPU the first time.
 needs-tests:
 	$(call suite,library: glibc 2.17 at most and no libgcc_s,deploy/dist.sh --needs)
-	$(call suite,deploy: by the code of kustomize$(comma) Helm and Kubernetes,go test -C tests/kubernetes -count=1 ./...)
+	$(call suite,deploy: by the code of kustomize$(comma) Helm and Kubernetes,\
+		tests/tools/again.sh go list -C tests/kubernetes -deps -test ./... >/dev/null && go test -C tests/kubernetes -count=1 ./...)
 
 go-tests: build
 	$(call suite,go,bindings-go/test.sh)

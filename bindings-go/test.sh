@@ -38,9 +38,9 @@ if [ $# -eq 0 ]; then
         warm=$(mktemp -d)
         trap 'rm -rf "$warm"' EXIT
         cp -r it/testdata/app it/testdata/grpcapp "$warm/"
-        (cd "$warm/app" && "$TRILANE_DIST/trilane" go build -o "$warm/" ./cmd/...)
-        (cd "$warm/app" && CGO_ENABLED=0 "$TRILANE_DIST/trilane" go build -o "$warm/" ./cmd/...)
-        (cd "$warm/grpcapp" && "$TRILANE_DIST/trilane" go build -o "$warm/" ./cmd/...)
+        (cd "$warm/app" && "$again" "$TRILANE_DIST/trilane" go build -o "$warm/" ./cmd/...)
+        (cd "$warm/app" && CGO_ENABLED=0 "$again" "$TRILANE_DIST/trilane" go build -o "$warm/" ./cmd/...)
+        (cd "$warm/grpcapp" && "$again" "$TRILANE_DIST/trilane" go build -o "$warm/" ./cmd/...)
         mkdir -p "${mark%/*}" && echo "$now" >"$mark"
     fi
 fi

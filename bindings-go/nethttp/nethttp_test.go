@@ -89,7 +89,7 @@ func rule(t *testing.T, text string, mode native.Mode) {
 	}
 	hook := mode == native.On && !strings.Contains(text, "net-http: off")
 	e := native.Default()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if e.Mode() == mode && flow.NetHTTP.On(e) == (hook || mode == native.Observe) {
 			return
 		}

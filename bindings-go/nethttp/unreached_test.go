@@ -77,7 +77,7 @@ func retried(t *testing.T, instances string) {
 		}
 		return true
 	}
-	for end := time.Now().Add(20 * time.Second); !inForce(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !inForce(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the rules are not in force")
 		}
@@ -144,7 +144,7 @@ func TestALaneThatCannotBeReachedFallsBackUntilItCan(t *testing.T) {
 		t.Error("the fallback was not counted as noavailabled")
 	}
 	listen(t, at, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "back again") }))
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		got, _, err := call(t, "http://retry.shop/", "gray", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -153,7 +153,7 @@ func TestALaneThatCannotBeReachedFallsBackUntilItCan(t *testing.T) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("20 s after it can be reached again: %q", got)
+			t.Fatalf("long after it can be reached again: %q", got)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func replace(t *testing.T, text string) {
 func swap(t *testing.T, text, authority string) {
 	t.Helper()
 	replace(t, text)
-	for end := time.Now().Add(20 * time.Second); native.Default().Authority(authority) == 0; {
+	for end := time.Now().Add(2 * time.Minute); native.Default().Authority(authority) == 0; {
 		if time.Now().After(end) {
 			t.Fatalf("the engine did not take up\n%s", text)
 		}

@@ -42,7 +42,7 @@ func TestNamesThatAreNotUTF8(t *testing.T) {
 	o := &odd{header: make(chan error, 1)}
 	_, address := hosted(t, o)
 	client := testpb.NewTestServiceClient(connect(t, address))
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
 	stream, err := client.FullDuplexCall(ctx)
@@ -90,7 +90,7 @@ func TestHeadersOfACallThatIsGone(t *testing.T) {
 	}()
 	select {
 	case <-free:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("setting a trailer waits for the call's end")
 	}
 	cancel()

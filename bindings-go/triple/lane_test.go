@@ -52,7 +52,7 @@ func rule(t *testing.T, text string) {
 	if err := os.Rename(rulesFile+".new", rulesFile); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); native.Default().Authority(authority) == old; {
+	for end := time.Now().Add(2 * time.Minute); native.Default().Authority(authority) == old; {
 		if time.Now().After(end) {
 			t.Fatal("the rule file was not taken up")
 		}
@@ -97,7 +97,7 @@ services:
 `, authority, base, grayAddress))
 	client := testpb.NewTestServiceClient(connect(t, authority))
 	ask := func(ctx context.Context) string {
-		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		var md metadata.MD
 		if _, err := client.EmptyCall(ctx, &testpb.Empty{}, grpc.Header(&md)); err != nil {

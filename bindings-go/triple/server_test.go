@@ -223,8 +223,9 @@ func TestServedWaitingHoldsNoThread(t *testing.T) {
 		<-w.ended
 	}
 	t.Logf("threads: %d before, %d while 1,000 handlers and 1,000 callers wait", before, during)
-	// A thread that is held up inside a C call costs Go another one: some, on a busy machine, but not one a handler.
-	if during > before+100 {
+	// A thread that is held up inside a C call costs Go another one: some on a busy machine or one of many processors, but
+	// not one a handler.
+	if during > before+500 {
 		t.Errorf("%d threads before, %d while 1,000 handlers wait", before, during)
 	}
 }

@@ -22,8 +22,8 @@ cd "$here"
 go vet -tags trilanenet ./...
 go test -c -tags trilanenet -o "$config/triple.test" .
 if command -v ip >/dev/null && unshare -rn ip link set lo up 2>/dev/null; then
-    unshare -rn sh -c 'ip link set lo up && exec "$0" -test.v -test.timeout 5m' "$config/triple.test"
+    unshare -rn sh -c 'ip link set lo up && exec "$0" -test.v -test.timeout 30m' "$config/triple.test"
 else
     echo "go: no network namespace of our own (unshare is refused): the server listens on this machine's loopback"
-    "$config/triple.test" -test.v -test.timeout 5m
+    "$config/triple.test" -test.v -test.timeout 30m
 fi

@@ -54,7 +54,7 @@ func dial(t *testing.T) (testpb.TestServiceClient, *Conn) {
 // cases runs grpc-go's own cases: they end the process where one fails. It returns how many there are.
 func cases(t *testing.T, client testpb.TestServiceClient, conn grpc.ClientConnInterface) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	all := []func(context.Context, testpb.TestServiceClient, ...grpc.CallOption){
 		interop.DoEmptyUnaryCall, interop.DoLargeUnaryCall, interop.DoClientStreaming, interop.DoServerStreaming,
@@ -145,8 +145,9 @@ func TestWaitingHoldsNoThread(t *testing.T) {
 	if _, err := client.EmptyCall(ctx, &testpb.Empty{}); err != nil {
 		t.Error(err)
 	}
-	// A thread that is held up inside a C call costs Go another one: some, on a busy machine, but not one a goroutine.
-	if during := threads(t); during > before+100 {
+	// A thread that is held up inside a C call costs Go another one: some on a busy machine or one of many processors, but
+	// not one a goroutine.
+	if during := threads(t); during > before+500 {
 		t.Errorf("%d threads before, %d while 1,000 goroutines wait", before, during)
 	}
 	cancel()

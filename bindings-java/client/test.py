@@ -43,7 +43,7 @@ def classpath():
     CACHE.mkdir(parents=True, exist_ok=True)
     if not kept.exists() or kept.stat().st_mtime < pom.stat().st_mtime:
         goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
-        subprocess.run(["mvn", "-q", "-B", "-f", str(pom), goal, f"-Dmdep.outputFile={kept}"], check=True)
+        subprocess.run([interop.AGAIN, "mvn", "-q", "-B", "-f", str(pom), goal, f"-Dmdep.outputFile={kept}"], check=True)
     return kept.read_text(encoding="utf-8").strip()
 
 

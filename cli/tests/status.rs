@@ -86,7 +86,7 @@ fn a_living_process_tells_what_it_does() {
     });
     told_of_next_rules_and_of_callers(&folder, &engine, list);
     replace(&rules, "apiVersion: trilane/v1\nlanes: {}\n");
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(120);
     while status(&["--check"]).status.code() != Some(1) {
         assert!(std::time::Instant::now() < end, "a refused rule file never showed");
     }
@@ -106,7 +106,7 @@ fn told_of_next_rules_and_of_callers(folder: &std::path::Path, engine: &Engine, 
         &folder.join("next.yaml"),
         "apiVersion: trilane/v1\nservices: [{name: stock, fallback: {noinstances: none}}]\n",
     );
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(120);
     while !out(&status(&[])).contains("next.yaml, ") {
         assert!(std::time::Instant::now() < end, "next.yaml never showed");
     }

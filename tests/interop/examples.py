@@ -33,7 +33,7 @@ def call(program, server, *more, roots=()):
     with subprocess.Popen([server, "--port=0", "--address=127.0.0.1", *more], stdout=subprocess.PIPE, text=True) as peer:
         try:
             target = peer.stdout.readline().split()[-1]
-            return subprocess.run([program, target, *roots], capture_output=True, text=True, timeout=30).stdout.strip()
+            return subprocess.run([program, target, *roots], capture_output=True, text=True, timeout=120).stdout.strip()
         finally:
             peer.kill()
 

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import proxies
-from run import CACHE, COMPRESSED, HERE, PLAIN, ROOT, Counts, Server, free_port
+from run import AGAIN, CACHE, COMPRESSED, HERE, PLAIN, ROOT, Counts, Server, free_port
 
 sys.path.insert(0, str(ROOT / "tests/tools"))
 import netns  # noqa: E402
@@ -34,7 +34,7 @@ DESCRIPTORS = CACHE / "stubs/testing.pb"
 FETCHED = "TRILANE_PEERS_FETCHED"
 
 
-def run(command, minutes=2, **more):
+def run(command, minutes=15, **more):
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60 * minutes, **more)
 
 
@@ -55,7 +55,7 @@ def fetch_node():
     if not (folder / "node_modules/@grpc/proto-loader").exists():
         folder.mkdir(parents=True, exist_ok=True)
         flags = ["--silent", "--no-audit", "--no-fund", "--prefix", folder]
-        run(["npm", "install", *flags, *NODE], check=True, cwd=folder)
+        run([AGAIN, "npm", "install", *flags, *NODE], check=True, cwd=folder)
     return folder / "node_modules"
 
 
@@ -64,7 +64,7 @@ def fetch_grpcurl():
         fetch_python()
     program = CACHE / "grpcurl"
     if not program.exists():
-        run(["go", "build", "-C", HERE / "go", "-o", program, "github.com/fullstorydev/grpcurl/cmd/grpcurl"], check=True)
+        run([AGAIN, "go", "build", "-C", HERE / "go", "-o", program, "github.com/fullstorydev/grpcurl/cmd/grpcurl"], check=True)
     return program
 
 
@@ -78,7 +78,7 @@ def fetch_dubbo_go():
     program, sources = CACHE / "dubbo-go", HERE / "dubbo-go"
     newest = max(p.stat().st_mtime for p in sources.iterdir())
     if not program.exists() or program.stat().st_mtime < newest:
-        run(["go", "build", "-C", sources, "-o", program, "."], check=True, minutes=30)
+        run([AGAIN, "go", "build", "-C", sources, "-o", program, "."], check=True, minutes=60)
     return program
 
 
@@ -139,7 +139,7 @@ def curl(program, options, counts):
     with server(options) as peer:
         for name, path, flags, body, head, want in cases:
             data = [] if body is None else ["--data-binary", "@-"]
-            command = [program, "-sS", "-m", "20", "--http2-prior-knowledge", "-D", "/dev/stderr", *flags, *data]
+            command = [program, "-sS", "-m", "120", "--http2-prior-knowledge", "-D", "/dev/stderr", *flags, *data]
             done = subprocess.run([*command, f"http://127.0.0.1:{peer.port}{path}"], input=body, capture_output=True)
             said = done.stderr.decode()
             missing = [part for part in head if part not in said.replace("%20", " ")]

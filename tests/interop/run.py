@@ -24,6 +24,7 @@ import netns  # noqa: E402
 from netns import free_port  # noqa: E402
 
 CACHE = ROOT / ".cache/interop"
+AGAIN = str(ROOT / "tests/tools/again.sh")
 
 PLAIN = [
     "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",
@@ -79,13 +80,13 @@ def build(options):
     kept = CACHE / "go.sum"
     if not kept.exists() or kept.read_bytes() != stamp:
         for name, package in wanted.items():
-            subprocess.run(["go", "build", "-C", str(HERE / "go"), "-o", str(CACHE / name), package], check=True)
+            subprocess.run([AGAIN, "go", "build", "-C", str(HERE / "go"), "-o", str(CACHE / name), package], check=True)
         kept.write_bytes(stamp)
     pom = HERE / "java/pom.xml"
     path = CACHE / "java.cp"
     if options.java and (not path.exists() or path.stat().st_mtime < pom.stat().st_mtime):
         goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
-        subprocess.run(["mvn", "-q", "-B", "-f", str(pom), goal, f"-Dmdep.outputFile={path}"], check=True)
+        subprocess.run([AGAIN, "mvn", "-q", "-B", "-f", str(pom), goal, f"-Dmdep.outputFile={path}"], check=True)
 
 
 class Server:
@@ -97,13 +98,14 @@ class Server:
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=environment)
 
     def __enter__(self):
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while time.monotonic() < end and self.process.poll() is None:
             try:
                 socket.create_connection(("localhost", self.port), timeout=1).close()
                 return self
             except OSError:
                 time.sleep(0.05)
+        self.__exit__()
         self.log.seek(0)
         raise SystemExit(f"{self.name} does not serve:\n{self.log.read()[-2000:]}")
 
@@ -121,10 +123,19 @@ def java(main):
     return ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", path, f"io.grpc.testing.integration.{main}"]
 
 
+def every_address():
+    """Of both families, where this machine has both."""
+    try:
+        socket.socket(socket.AF_INET6).close()
+    except OSError:
+        return "0.0.0.0"
+    return "::"
+
+
 def serve(kind, options):
     port = free_port()
     command = {
-        "trilane": [str(options.bin / "interop-server"), f"--port={port}"],
+        "trilane": [str(options.bin / "interop-server"), f"--port={port}", f"--address={every_address()}"],
         "grpc-go": [str(CACHE / "go-server"), f"--port={port}"],
         "grpc-java": [*java("TestServiceServer"), f"--port={port}", "--use_tls=false"] if options.java else [],
     }[kind]
@@ -140,9 +151,9 @@ def run_client(kind, port, case, options):
         "grpc-java": [*java("TestServiceClient"), *flags, "--use_tls=false"] if options.java else [],
     }[kind]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     except subprocess.TimeoutExpired:
-        return "no end within 60 s"
+        return "no end within 300 s"
     return None if done.returncode == 0 else (done.stdout + done.stderr).strip()[-600:]
 
 
@@ -165,7 +176,7 @@ def h2spec(options, counts):
     with serve("trilane", options) as peer:
         # Its own limit for an answer is two seconds: a busy machine may need more.
         command = [str(CACHE / "h2spec"), "-h", "127.0.0.1", "-p", str(peer.port), "-o", "20", "generic", "http2", "hpack"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     total = re.search(r"(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed", done.stdout)
     if total is None:
         return counts.case("h2spec", "all", f"no summary: {(done.stdout + done.stderr)[-600:]}")

@@ -127,7 +127,7 @@ func TestAtAnEdgeNeitherTheEngineNorTheApplicationSeesACarrier(t *testing.T) {
 		{friend, []string{"x-mse-tag", "gray", "x-a", "1", "own", "mine"}, "{x-a=1 x-mse-tag=gray}gray>{x-a=mine x-mse-tag=gray}"},
 		{friend, nil, "{}>{}"},
 	} {
-		ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), c.pairs...), 20*time.Second)
+		ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), c.pairs...), time.Minute)
 		defer cancel()
 		var md metadata.MD
 		_, err := c.caller.Check(ctx, &pb.HealthCheckRequest{}, grpc.Header(&md), grpc.WaitForReady(true))

@@ -38,12 +38,12 @@ impl Bed {
     }
 
     fn wait(&self) {
-        self.changed.recv_timeout(Duration::from_secs(30)).expect("the new rules are in force");
+        self.changed.recv_timeout(Duration::from_secs(120)).expect("the new rules are in force");
     }
 
     /// The log is written by the control thread: there is no event of it in this process but the file.
     fn wait_until_said(&self, code: &str) {
-        let end = std::time::Instant::now() + Duration::from_secs(30);
+        let end = std::time::Instant::now() + Duration::from_secs(120);
         while !std::fs::read_to_string(self.path.with_extension("log")).unwrap_or_default().contains(code) {
             assert!(std::time::Instant::now() < end, "{code} was never said");
             std::thread::yield_now();

@@ -106,7 +106,7 @@ fn a_listed_header_is_shown_while_its_file_holds() {
     let new = path.with_extension("new");
     std::fs::write(&new, rules.replace("show: [X-User-Id]\n", "")).unwrap();
     std::fs::rename(&new, &path).unwrap();
-    changed.recv_timeout(std::time::Duration::from_secs(30)).expect("the file is taken");
+    changed.recv_timeout(std::time::Duration::from_secs(120)).expect("the file is taken");
     assert!(!engine.status().contains("user-4711"), "{}", engine.status());
     std::fs::remove_file(&path).unwrap();
 }

@@ -35,7 +35,7 @@ impl Bed {
 
     /// The control thread looks once a second.
     fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + Duration::from_secs(30);
+        let end = Instant::now() + Duration::from_secs(120);
         loop {
             let status: Value = serde_json::from_str(&self.engine.status()).expect("JSON");
             if holds(&status) {

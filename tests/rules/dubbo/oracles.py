@@ -12,6 +12,8 @@ CACHE = HERE.parents[2] / ".cache" / "rules" / "dubbo"
 JARS, CLASSES, GO = CACHE / "jars", CACHE / "classes", CACHE / "oracle-go"
 # Calls after which both oracles take a case for one that is not drawn.
 PROBES = 64
+# A registry may be out of reach for a moment.
+AGAIN = HERE.parents[1] / "tools/again.sh"
 # A short program: no second compiler, one garbage collector thread. Dubbo's own log is not asked for.
 JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=off"]
@@ -61,7 +63,7 @@ def java():
         need("mvn", "apt-get install maven")
         copy = ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={JARS}"]
         if run([*copy, "-o"], project, quiet=True):
-            run(copy, project)
+            run([AGAIN, *copy], project)
         stamp.touch()
     sources = sorted((project / "src").rglob("*.java"))
     stamp = CLASSES / ".made"
@@ -78,7 +80,7 @@ def go():
     project = HERE / "go"
     if not newer(GO, [*project.glob("*.go"), project / "go.mod"]):
         need("go", "https://go.dev/dl")
-        run(["go", "build", "-o", GO, "."], project)
+        run([AGAIN, "go", "build", "-o", GO, "."], project)
 
 
 def newer(made, sources):
