@@ -23,7 +23,7 @@ const WRONG: u8 = 1;
 const UNABLE: u8 = 2;
 
 #[derive(Parser)]
-#[command(name = "trilane", about = "Keeps a request in its lane", disable_version_flag = true)]
+#[command(name = "trilane", version, about = "Keeps a request in its lane")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -38,8 +38,10 @@ impl Drop for File {
 
 #[test]
 fn version_is_one_line() {
-    let o = trilane(&["version"]);
-    assert_eq!((o.status.code(), out(&o)), (Some(0), format!("trilane {}\n", env!("CARGO_PKG_VERSION"))));
+    for word in ["version", "--version", "-V"] {
+        let o = trilane(&[word]);
+        assert_eq!((o.status.code(), out(&o)), (Some(0), format!("trilane {}\n", env!("CARGO_PKG_VERSION"))));
+    }
 }
 
 #[test]

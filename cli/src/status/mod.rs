@@ -74,6 +74,7 @@ pub fn run(args: Args) -> u8 {
                 }
                 states.insert(process.pid, answer.state);
             }
+            Err(_) if args.pid.is_none() && process.ended() => {} // among others nobody asked for it
             Err(why) => {
                 eprintln!("trilane status: {why}");
                 worst = worst.max(crate::UNABLE);

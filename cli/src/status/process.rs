@@ -93,6 +93,14 @@ impl Process {
         inner.is_none() || state.is_none_or(|state| state["pid"].as_u64() == inner)
     }
 
+    /// Whether it is gone, or only waits for its parent to hear of that.
+    pub fn ended(&self) -> bool {
+        match fs::read_dir(format!("/proc/{}/fd", self.pid)) {
+            Ok(mut open) => open.next().is_none(),
+            Err(why) => why.kind() == std::io::ErrorKind::NotFound,
+        }
+    }
+
     /// What stands there. A writer may be held up in the middle of a text, so for a second it is read again.
     fn present(&self) -> Option<(u64, Value)> {
         (0..1000).find_map(|_| {
@@ -120,6 +128,9 @@ impl Process {
         let mut again = AGAIN;
         while start.elapsed() < PATIENCE {
             sleep(Duration::from_millis(20));
+            if self.ended() {
+                return Err(format!("process {} has ended", self.pid));
+            }
             // Another asker's later question stands for ours too.
             if page::answered(&self.file).is_ok_and(|answered| answered >= question) {
                 let (_, state) = self.present().ok_or_else(unreadable)?;

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from driver.asking import answers, until
 from driver.beds import ZooKeeper, free_port
+from driver.compared import entries
 
 import neighbours  # noqa: E402, I001 (driver.beds says where it is)
 
@@ -125,4 +126,4 @@ def all_tagged(topology, check):
     check("`baseline_missing: all` serves untagged calls by the last, gray copy, and only those", ok, str(got)[:300])
 
 
-DAYS = [mocked, grouped, same_port, registries, checked, agents, all_tagged]
+DAYS = [mocked, grouped, same_port, registries, checked, agents, all_tagged, entries]

@@ -5,6 +5,7 @@ import java.io.File;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.TreeSet;
 import org.apache.curator.test.InstanceSpec;
 import org.apache.curator.test.TestingServer;
 import org.apache.zookeeper.CreateMode;
@@ -14,7 +15,8 @@ import org.apache.zookeeper.ZooKeeper;
 
 /**
  * A real ZooKeeper in one process; the argument is its data folder. Lines on stdin change and show what it holds:
- * {@code put PATH BASE64}, {@code get PATH}, {@code delete PATH}, {@code list PATH}.
+ * {@code put PATH BASE64}, {@code get PATH}, {@code delete PATH}, {@code list PATH}, {@code tree PATH} (every node below
+ * it as {@code PATH=BASE64}), {@code clear PATH} (all of it, whoever made it).
  */
 public class ZooKeeperServer {
     /** Short, so that sessions of a few seconds are allowed and a dead copy is noticed soon. */
@@ -43,12 +45,43 @@ public class ZooKeeperServer {
             case "delete":
                 client.delete(path, -1);
                 return "";
+            case "tree":
+                StringBuilder tree = new StringBuilder();
+                tree(client, path, tree);
+                return tree.toString().trim();
+            case "clear":
+                clear(client, path);
+                return "";
             default:
                 try {
                     return String.join(" ", client.getChildren(path, false));
                 } catch (KeeperException.NoNodeException none) {
                     return "";
                 }
+        }
+    }
+
+    private static void tree(ZooKeeper client, String path, StringBuilder into) throws Exception {
+        try {
+            byte[] data = client.getData(path, false, null);
+            into.append(path).append('=').append(Base64.getEncoder().encodeToString(data == null ? new byte[0] : data));
+            into.append(' ');
+            for (String child : new TreeSet<>(client.getChildren(path, false))) {
+                tree(client, path + "/" + child, into);
+            }
+        } catch (KeeperException.NoNodeException none) {
+            // It went away meanwhile.
+        }
+    }
+
+    private static void clear(ZooKeeper client, String path) throws Exception {
+        try {
+            for (String child : client.getChildren(path, false)) {
+                clear(client, path + "/" + child);
+            }
+            client.delete(path, -1);
+        } catch (KeeperException.NoNodeException none) {
+            // It went away meanwhile.
         }
     }
 
