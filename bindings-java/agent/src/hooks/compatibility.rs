@@ -190,18 +190,20 @@ fn page() -> String {
 const NEIGHBOURS: &str = "\
 | agent | how | result |
 |---|---|---|
-| OpenTelemetry's Java agent 2.15.0 | first and last; JDK server, Spring Boot 3.5, Dubbo 3.3 | lanes whole |
-| SkyWalking's Java agent 9.4.0, its core | first and last; JDK server, Spring Boot 3.5 | lanes whole; its transformer is installed. \
+| OpenTelemetry's Java agent 2.15.0 | first and last; JDK server, Spring Boot 3.5, Dubbo 3.3 and 2.7 | lanes whole |
+| SkyWalking's Java agent 9.4.0, its core | first and last; JDK server, Spring Boot 3.5, Dubbo 3.3 and 2.7 | \
+lanes whole; its transformer is installed. \
 JDK 25: it ends the JVM by itself, without the library too (`ClassCircularityError`) |
 | SkyWalking's plugins | | not tested: no package registry has them |
-| JaCoCo's agent 0.8.14 | first and last; JDK server, Spring Boot 3.5 | lanes whole; it writes its counts |
-| transmittable-thread-local's agent 2.14.5 | first and last; JDK server, Spring Boot 3.5 | lanes whole; its values reach pooled tasks |
+| JaCoCo's agent 0.8.14 | first and last; JDK server, Spring Boot 3.5, Dubbo 3.3 and 2.7 | \
+lanes whole; it writes its counts |
+| transmittable-thread-local's agent 2.14.5 | first and last; JDK server, Spring Boot 3.5, Dubbo 3.3 and 2.7 | \
+lanes whole; its values reach pooled tasks |
 | Arthas 4.0.5 | attached to a living JVM that has the library, and before the library is | `sc`, `watch` of an edited class, \
 `reset`, `stop`: lanes whole at each step. JDK 25: its `watch` edits nothing (`Unsupported class file major version 69`) |
 | MSE's or ARMS's agent, joylive, Sermant | seen in the arguments | `observe` is the default (TRL-106); beside the real ones: not tested |
 
-No combination is known to fail but for those two. JaCoCo and TTL run on JDK 17 and 25. SkyWalking, \
-JaCoCo and TTL beside Dubbo are in the bad days' list, and were not run yet.
+No combination is known to fail but for those two. JaCoCo and TTL run on JDK 17 and 25.
 All with `-Xcheck:jni` (Dubbo without): no warning has a frame of ours. Tests:
 `bindings-java/agent/tests/neighbours.rs` (JaCoCo and TTL in `make test`, the others in `make test-all`) and the bad days of
 `bindings-java/it`; `tests/tools/neighbours.py` pins and fetches the agents.

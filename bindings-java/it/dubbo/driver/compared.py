@@ -23,8 +23,25 @@ def ordered(text):
     except ValueError:
         return text
     if isinstance(data, dict) and "types" in data:  # 2.7 lists the values of such a map
+        data = whole(data, data)
         data["types"].sort(key=lambda one: json.dumps(one, sort_keys=True))
     return json.dumps(data, sort_keys=True)
+
+
+def whole(data, top):
+    """What 2.7's JSON writes once and then names by its place, as `{"$ref": "$.types[1].properties.stack"}`."""
+    data = at_place(data, top)
+    if isinstance(data, list):
+        return [whole(one, top) for one in data]
+    return {key: whole(value, top) for key, value in data.items()} if isinstance(data, dict) else data
+
+
+def at_place(data, top):
+    while isinstance(data, dict) and list(data) == ["$ref"] and data["$ref"].startswith("$."):
+        place, data = data["$ref"], top
+        for key, index in re.findall(r"\.(\w+)|\[(\d+)\]", place):
+            data = at_place(data, top)[key or int(index)]
+    return data
 
 
 class Registry:
