@@ -36,7 +36,7 @@ def grouped(topology, check):
 
 def same_port(topology, check):
     """Two copies that differ by their address alone."""
-    done = subprocess.run(["ip", "addr", "add", f"{SECOND_ADDRESS}/24", "dev", "eth0"], capture_output=True, text=True)
+    done = subprocess.run(["ip", "addr", "replace", f"{SECOND_ADDRESS}/24", "dev", "eth0"], capture_output=True, text=True)
     if done.returncode:
         return f"no second address: {done.stderr.strip()}"
     port, copies = free_port(), {"base": "192.0.2.10", "gray": SECOND_ADDRESS}
