@@ -150,8 +150,9 @@ impl Engine {
 
     /// What status tells of the file; null where none lies there.
     pub(crate) fn next_told(&self) -> Value {
-        let next = self.desk.lock().next.clone();
+        // In this order, as `look_next` takes them: what is wrong and what is in shadow belong together.
         let watched = self.shadow.0.lock();
+        let next = self.desk.lock().next.clone();
         let millis = crate::status::millis;
         let error = watched.error.as_ref().map(|(c, text, at)| json!({"code": c, "text": text, "at": millis(*at)}));
         match (next, error) {
