@@ -67,12 +67,12 @@ class Judge(unittest.TestCase):
 
 
 class Words(unittest.TestCase):
-    def test_a_user_in_a_line_of_ours_is_found(self):
+    def test_a_value_in_a_line_is_found(self):
         users = [lanes.user_name(n) for n in range(20)]
-        good = ["trilane: info TRL-001 about=\"start\" tag=gray", "shop answered user-0003", "trilane: user-00030"]
+        good = ["trilane: info TRL-001 about=\"start\" tag=gray", "shop failed: item-0003.1", "trilane: user-00030"]
         self.assertEqual(judge.told(good, users), [])
-        bad = "trilane: warn TRL-301 key=user-0003 found nothing"
-        self.assertEqual(judge.told([bad], users), [bad])
+        bad = ["trilane: warn TRL-301 key=user-0003 found nothing", "user-0003.17 failed", "TRL-403 item-0003.1"]
+        self.assertEqual(judge.told(good + bad, users), bad)
 
 
 class Shares(unittest.TestCase):

@@ -58,8 +58,8 @@ def one_server(home):
     return jvm
 
 
-def service(home, jar, library, registry, name, option=None, extra=(), environment=None):
-    port = bed.free_port()
+def service(home, jar, library, registry, name, option=None, extra=(), environment=None, port=None):
+    port = port or bed.free_port()
     arguments = ["-jar", jar, f"--server.port={port}", f"--spring.application.name={name}"]
     arguments += [f"--spring.cloud.nacos.discovery.server-addr=127.0.0.1:{registry.port}"]
     arguments += ["--spring.cloud.nacos.discovery.ip=127.0.0.1", "--spring.cloud.loadbalancer.cache.ttl=1s"]
@@ -68,13 +68,17 @@ def service(home, jar, library, registry, name, option=None, extra=(), environme
     return patiently("Client not connected", start)
 
 
-def registered(registry, name="next"):
-    """Port and metadata of each registered instance."""
+def held(registry, name):
+    """All that is told of each registered instance."""
     query = f"serviceName={name}&groupName={registry.group}&namespaceId=public"
     url = f"http://127.0.0.1:{registry.port}/nacos/v3/client/ns/instance/list?{query}"
     with urllib.request.urlopen(url, timeout=10) as answer:
-        data = json.load(answer)["data"]
-    return {one["port"]: one["metadata"] for one in data}
+        return json.load(answer)["data"]
+
+
+def registered(registry, name="next"):
+    """Port and metadata of each registered instance."""
+    return {one["port"]: one["metadata"] for one in held(registry, name)}
 
 
 def metadata(registry, base, gray):
@@ -121,6 +125,36 @@ def killed(caller, gray, registry):
         cases.expect(caller.ask("/rt/next", x_mse_tag="gray"), "base", "gray", "after the copy went away")
 
 
+def entries(home, jar, library, registry, rules):
+    """The whole entry with the library off, observing, untagged, and gone again, as of a copy that never saw it."""
+    port, option = bed.free_port(), f"trilane.rules={rules.path}"
+
+    def entry(loaded=library, **environment):
+        with service(home, jar, loaded, registry, "alone", option, environment=environment, port=port) as copy:
+            bed.eventually("the copy is registered", lambda: len(held(registry, "alone")) == 1)
+            seen = held(registry, "alone")
+            copy.process.terminate()  # as it ends in life: it takes its own entry away
+            copy.process.wait(60)
+        bed.eventually("the entry is gone", lambda: not held(registry, "alone"))
+        return seen
+
+    def same(what, seen):
+        if seen != never:
+            raise AssertionError(f"{what}: {seen}, without the library {never}")
+
+    never = entry(None)
+    same("a second copy without the library", entry(None))
+    same("off at start", entry(TRILANE_MODE="off", **TAGGED))
+    same("observing", entry(TRILANE_MODE="observe", **TAGGED))
+    same("untagged", entry())
+    rules.write(mode="off")
+    same("off by the rule file", entry(**TAGGED))
+    rules.write()
+    if entry(**TAGGED) == never:
+        raise AssertionError("on and tagged, the entry does not say so")
+    same("restarted without the library", entry(None))
+
+
 def version(all_cases, folder, jdk, home, library, registry):
     """One version of Spring Cloud Alibaba against the server, with either balancer."""
     jar, label = build(folder), f"{folder} jdk {jdk}: "
@@ -139,6 +173,7 @@ def version(all_cases, folder, jdk, home, library, registry):
             all_cases.run(label + "lanes by Nacos's balancer", functools.partial(lanes, second))
             all_cases.run(label + "lanes without a cache", functools.partial(uncached, second))
         all_cases.run(label + "killed", functools.partial(killed, caller, gray, registry))
+    all_cases.run(label + "whole entries", functools.partial(entries, home, jar, library, registry, rules))
 
 
 def run(all_cases, folders, homes, library):

@@ -3,10 +3,11 @@
 from . import machine
 from .machine import DIST, HERE, JAVA_FLAGS, LIBRARY
 
-MOST_RUN_MS, MOST_STATUS_MS = 150.0, 20.0
+MOST_RUN_MS, MOST_STATUS_MS, MOST_PAUSE_MS = 150.0, 20.0, 1.0
 PROGRAM = DIST / "trilane"
 CLASSES = machine.CACHE / "operate"
 SECONDS, LEAST = 60, 40
+ASKED = 10  # questions in a window of the pause's rows
 RULES = "apiVersion: trilane/v1\nmode: {mode}\nlanes: [{{tag: gray}}]\n"
 
 
@@ -14,7 +15,7 @@ def prepare(_run):
     machine.need_library()
     if not PROGRAM.exists():
         raise machine.Unusable(f"{PROGRAM.relative_to(machine.ROOT)} is missing: run `make build`")
-    machine.javac("operate", [HERE / "java" / "Hello.java", HERE / "java" / "Idle.java"])
+    machine.javac("operate", [HERE / "java" / f"{name}.java" for name in ("Hello", "Idle", "Busy")])
 
 
 def cpu(args, env):
@@ -41,13 +42,15 @@ def starts(run):
     return seen
 
 
-def asked(run):
+def jvm(name, env):
+    args = ["java", *JAVA_FLAGS, f"-agentpath:{LIBRARY}", "-cp", CLASSES, name]
+    return machine.Child(args, env, machine.CACHE / f"operate-{name}.log")
+
+
+def asked(run, env):
     """CPU of `trilane status` of an idle JVM: the program's, and the JVM's meanwhile."""
-    switch = machine.Switch("operate-lanes.yaml", RULES)
-    env = machine.environment({"TRILANE_RULES": str(switch.path)})
-    args = ["java", *JAVA_FLAGS, f"-agentpath:{LIBRARY}", "-cp", CLASSES, "Idle"]
     seen = []
-    with machine.Child(args, env, machine.CACHE / "operate.log") as child:
+    with jvm("Idle", env) as child:
         child.wait_line("^ready$", budget=60)
         for turn in range(run.pick(201, 11)):
             before = child.cpu()
@@ -57,14 +60,40 @@ def asked(run):
     return seen
 
 
+def stood(run, env):
+    """Milliseconds that a busy thread stood still at most while its process was asked, and while another one was."""
+    seen = {"itself": [], "another": []}
+    with jvm("Idle", env) as another, jvm("Busy", env) as busy:
+        asked_ones = {"itself": busy, "another": another}
+        for child in asked_ones.values():
+            child.wait_line("^ready$", budget=60)
+        for turn in machine.turns(run, "operate: pause", SECONDS, LEAST, 8):
+            for who in seen if turn % 2 else reversed(seen):
+                for window in ("cleared", "counts"):
+                    mark = busy.mark()
+                    for _ in range(ASKED if window == "counts" else 0):
+                        cpu([PROGRAM, "status", "--pid", asked_ones[who].popen.pid], env)
+                    busy.tell("")
+                    line = busy.wait_line("^stood ", mark, budget=60)
+                if turn > 0:
+                    seen[who].append(int(line.split()[1]) / 1e6)
+    return seen
+
+
 def measure(run):
     table = run.table("operate", "`trilane run` before a Hello program, `trilane status` of an idle JVM")
     seen = starts(run)
     table.add("java with the option in the variable: CPU", "ms", seen["variable"])
     table.add("`trilane run` adds: CPU", "+ms", [a - b for a, b in zip(seen["run"], seen["variable"])], MOST_RUN_MS)
-    seen = asked(run)
+    switch = machine.Switch("operate-lanes.yaml", RULES)
+    env = machine.environment({"TRILANE_RULES": str(switch.path)})
+    seen = asked(run, env)
     table.add("`trilane status`: CPU of the program", "ms", [program for program, _ in seen])
     table.add("`trilane status`: CPU of the program and of the JVM meanwhile", "ms", [sum(both) for both in seen],
               MOST_STATUS_MS)
+    seen = stood(run, env)
+    table.add("a busy thread stands still while ten statuses of another process are asked: at most", "ms", seen["another"])
+    table.add("while they are its own process's: longer by", "+ms",
+              [a - b for a, b in zip(seen["itself"], seen["another"])], MOST_PAUSE_MS)
     table.note("`trilane run` starts a JVM of its own first, whose CPU is in the figure.")
     table.show()

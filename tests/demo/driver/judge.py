@@ -121,10 +121,17 @@ def mixture(records, gray):
 
 
 def told(lines, users):
-    """Lines of the library's that hold a user's id: none may."""
+    """Lines that hold a user's id, or lines of the library's that hold what is bought.
+
+    A user's id is in a header alone, which no program here says by itself; what is bought is an argument, and an
+    application's own errors hold it.
+    """
     names = set(users)
-    ours = (line for line in lines if "trilane" in line or "TRL-" in line)
-    return [line for line in ours if names.intersection(re.findall(r"[\w.-]+", line))]
+    ours = re.compile("^trilane: |TRL-")
+    return [
+        line for line in lines
+        if names.intersection(re.findall(r"[\w-]+", line)) or (ours.search(line) and re.search(r"\bitem-\d", line))
+    ]  # fmt: skip
 
 
 def flips(records):
