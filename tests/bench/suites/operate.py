@@ -7,7 +7,7 @@ MOST_RUN_MS, MOST_STATUS_MS, MOST_PAUSE_MS = 150.0, 20.0, 1.0
 PROGRAM = DIST / "trilane"
 CLASSES = machine.CACHE / "operate"
 SECONDS, LEAST = 60, 40
-ASKED = 10  # questions in a window of the pause's rows
+ASKED = 3  # questions in a window of the pause's rows; the process looks for one once a second
 RULES = "apiVersion: trilane/v1\nmode: {mode}\nlanes: [{{tag: gray}}]\n"
 
 
@@ -67,7 +67,7 @@ def stood(run, env):
         asked_ones = {"itself": busy, "another": another}
         for child in asked_ones.values():
             child.wait_line("^ready$", budget=60)
-        for turn in machine.turns(run, "operate: pause", SECONDS, LEAST, 8):
+        for turn in machine.turns(run, "operate: pause", SECONDS, 20, 4):
             for who in seen if turn % 2 else reversed(seen):
                 for window in ("cleared", "counts"):
                     mark = busy.mark()
@@ -92,7 +92,7 @@ def measure(run):
     table.add("`trilane status`: CPU of the program and of the JVM meanwhile", "ms", [sum(both) for both in seen],
               MOST_STATUS_MS)
     seen = stood(run, env)
-    table.add("a busy thread stands still while ten statuses of another process are asked: at most", "ms", seen["another"])
+    table.add("a busy thread stands still while three statuses of another process are asked: at most", "ms", seen["another"])
     table.add("while they are its own process's: longer by", "+ms",
               [a - b for a, b in zip(seen["itself"], seen["another"])], MOST_PAUSE_MS)
     table.note("`trilane run` starts a JVM of its own first, whose CPU is in the figure.")
