@@ -95,7 +95,7 @@ def one(run, table, known, providers, seconds, least, count, batch):
 
 def measure(run):
     table = run.table("dubbo-call", "CPU of a dubbo-java 3.3.6 consumer per call, mode off and on alternated")
-    one(run, table, "registry", 10, 150, 20, run.pick(1000, 200), run.pick(10_000, 200))
+    one(run, table, "registry", 10, 720, 20, run.pick(1000, 200), run.pick(10_000, 200))
     one(run, table, "registry", 1000, 40, 20, run.pick(400, 40), run.pick(800, 40))
     one(run, table, "address", 10, 30, 20, run.pick(1000, 200), run.pick(10_000, 200))
     table.note("By registry: a real ZooKeeper, so Dubbo's router chain runs in mode off; lanes decide in its place in "
