@@ -140,7 +140,8 @@ test-all: test interop
 	$(call suite,triple: 20 minutes of soak,$(CARGO) build --quiet -p trilane-interop \
 		&& unshare -rn sh -c 'ip link set lo up && exec target/debug/transport-soak --seconds 1200')
 	$(call suite,interop: connectconformance,$(CARGO) build --quiet -p trilane-ffi --features net \
-		&& python3 tests/interop/conformance/run.py target/debug)
+		&& python3 tests/interop/conformance/run.py target/debug go \
+		&& $(CARGO) build --quiet -p trilane-ffi --features java && python3 tests/interop/conformance/run.py target/debug java)
 	$(call suite,triple: Java and dubbo-java,for v in 3.3.6 3.2.19; do \
 		python3 bindings-java/client/dubbo/run.py target/debug --dubbo $$v || exit 1; done)
 	$(call suite,triple: Java with the agent,$(CARGO) build --quiet -p trilane-ffi --features jvm$(comma)java --target-dir target/net \

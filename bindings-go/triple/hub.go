@@ -162,8 +162,26 @@ func (h *hub) poll() {
 			r, tag, rest = read(rest)
 			h.take(r, tag)
 		}
-		// Who was told runs first: what they ask for next goes along with this goroutine.
+		h.settle()
+	}
+}
+
+// mostLooks is how often the poller lets others run before it takes along what they asked for.
+const mostLooks = 16
+
+// settle lets those who were told run first: what they ask for next goes along with this goroutine, by one crossing and
+// one write. While more gathers at each look, others are still at it on their threads.
+func (h *hub) settle() {
+	before := 0
+	for range mostLooks {
 		runtime.Gosched()
+		h.mu.Lock()
+		gathered := len(h.items)
+		h.mu.Unlock()
+		if gathered <= before {
+			return
+		}
+		before = gathered
 	}
 }
 

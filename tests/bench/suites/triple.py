@@ -136,7 +136,7 @@ def servers_rows(run, table, both):
         "10 x 2, streams of 1,000 messages of 1 KB": ((10, 2, 200), {"watch": 1000}, 1.2),
     }
     for name, (shape, more, goal) in shapes.items():
-        found = windows(run, both, (9, 3), *shape, **more)
+        found = windows(run, both, (31, 3), *shape, **more)
         table.add(f"server {name}", "us", [w["server_us"] for w in found[0]])
         table.add(f"server {name}, tonic", "us", [w["server_us"] for w in found[1]])
         table.add(f"server {name}, beside tonic", "x", ratios(found), goal)
@@ -150,7 +150,7 @@ def servers_rows(run, table, both):
 def client_rows(run, table, both):
     server, calls = both[0], run.pick(40_000, 10_000)
     mine, theirs = [], []
-    for _ in range(run.pick(9, 3)):
+    for _ in range(run.pick(31, 3)):
         mine.append(load(server, 1, 20, calls)["loader_cpu_us"])
         said = machine.command([tonic(), "load", str(server.port), "1", "20", str(calls), "98"],
                                env=machine.environment())
@@ -267,7 +267,7 @@ def go_rows(run, table):
             seen = {"theirs": [], "ours": []}
             for who in seen:
                 window(who, warm)
-            for pair in range(run.pick(9, 3)):
+            for pair in range(run.pick(31, 3)):
                 for who in ("ours", "theirs") if pair % 2 else ("theirs", "ours"):
                     seen[who].append(window(who, count))
     table.add("from Go, 20 goroutines", "us", seen["ours"])

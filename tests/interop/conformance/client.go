@@ -86,7 +86,16 @@ func call(asked *pb.ClientCompatRequest) (*pb.ClientResponseResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := triple.Dial(net.JoinHostPort(asked.Host, strconv.Itoa(int(asked.Port))), roots)
+	var with []triple.DialOption
+	if creds := asked.ClientTlsCreds; creds != nil {
+		certificates, first := file(creds.Cert)
+		key, second := file(creds.Key)
+		if err := errors.Join(first, second); err != nil {
+			return nil, err
+		}
+		with = append(with, triple.ClientCertificate(certificates, key))
+	}
+	conn, err := triple.Dial(net.JoinHostPort(asked.Host, strconv.Itoa(int(asked.Port))), roots, with...)
 	if err != nil {
 		return nil, err
 	}
