@@ -12,6 +12,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use trilane_wire::{Code, Headers, Status, frame};
 
+/// Up to so many headers are looked through: that is less work than to check and hash the name.
+const FEW: usize = 16;
+
 /// Received headers or trailers, seen where they are.
 #[derive(Default)]
 pub struct Head {
@@ -21,7 +24,10 @@ pub struct Head {
 impl Head {
     /// The first value of that (lower-case) name.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.map.get(name).map(|v| v.as_bytes())
+        if self.map.len() > FEW {
+            return self.map.get(name).map(|v| v.as_bytes());
+        }
+        self.map.iter().find(|(n, _)| n.as_str() == name).map(|(_, v)| v.as_bytes())
     }
 
     /// Names and values; the values of one name in order.

@@ -4,20 +4,20 @@ mod common;
 
 use bytes::Bytes;
 use common::{block, io, serve, services, started};
+use futures_util::future::{FutureExt, join_all};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use trilane_net::server::{Handler, Health};
-use trilane_net::{Channel, Code, Limits, Request, Server, Status};
+use trilane_net::{Channel, Code, Io, Limits, Request, Server, Status};
 
 #[test]
 fn unary_calls_in_parallel_come_back_to_their_callers() {
     let (server, channel) = started(Limits::default());
     block(async {
         let calls = (0..500u32).map(|n| channel.unary(Request::new("/t.Echo/Unary"), n.to_string().into()));
-        let all: Vec<_> = calls.collect();
-        for (n, call) in all.into_iter().enumerate() {
-            assert_eq!(call.await.into_result().unwrap(), n.to_string());
+        for (n, outcome) in join_all(calls).await.into_iter().enumerate() {
+            assert_eq!(outcome.into_result().unwrap(), n.to_string());
         }
     });
     assert_eq!(server.stats().calls.load(Ordering::Relaxed), 500);
@@ -194,10 +194,54 @@ fn cancelling_drops_the_handler_on_the_server() {
     assert_eq!(block(call.end()).0.code(), Code::Cancelled);
     until(&dropped, 1);
     // A unary call whose future is dropped.
-    let unary = channel.unary(Request::new("/t.Hang/Hang"), Bytes::new());
+    let mut unary = Box::pin(channel.unary(Request::new("/t.Hang/Hang"), Bytes::new()));
+    assert!(unary.as_mut().now_or_never().is_none());
     until(&begun, 2);
     drop(unary);
     until(&dropped, 2);
+}
+
+/// A caller on the channel's own thread has its call in its own task.
+#[test]
+fn calls_from_the_channels_own_thread_end_as_others_do() {
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let (begun, counted) = (Arc::new(AtomicUsize::new(0)), dropped.clone());
+    let begins = begun.clone();
+    let builder = services().stream("/t.Hang/Hang", move |_| {
+        let watched = Watched(counted.clone());
+        begins.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            std::future::pending::<()>().await;
+            drop(watched);
+            Ok(())
+        })
+    });
+    let (others, (io, driven)) = (io(), Io::driven().unwrap());
+    let server = serve(builder, &others);
+    let channel = Channel::builder(&server.local_addr().to_string()).open(&io).unwrap();
+    driven.until(async move {
+        let calls = (0..500u32).map(|n| channel.unary(Request::new("/t.Echo/Unary"), n.to_string().into()));
+        for (n, outcome) in join_all(calls).await.into_iter().enumerate() {
+            assert_eq!(outcome.into_result().unwrap(), n.to_string());
+        }
+        let late = Request::new("/t.Echo/Hang").timeout(Duration::from_millis(50));
+        let status = channel.unary(late, Bytes::new()).await.status;
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        let until = async |what: &AtomicUsize| {
+            while what.load(Ordering::SeqCst) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let mut hanging = Box::pin(channel.unary(Request::new("/t.Hang/Hang"), Bytes::new()));
+        assert!(hanging.as_mut().now_or_never().is_none());
+        until(&begun).await;
+        drop(hanging);
+        until(&dropped).await;
+        // The last one of a channel that nobody holds but it.
+        let last = channel.unary(Request::new("/t.Echo/Unary"), Bytes::from("last"));
+        drop(channel);
+        assert_eq!(last.await.into_result().unwrap(), "last");
+    });
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use super::Request;
 use super::channel::Inner;
-use super::pool::Lease;
 use crate::Head;
 use crate::http2::{self, Answer, Body, Broken, Sender};
 use bytes::Bytes;
@@ -87,13 +86,15 @@ pub(crate) async fn open(
     attempts: u32,
     at: &Place,
 ) -> Result<Attempt, Ended> {
-    let lease = poll_fn(|cx| inner.pool.poll_lease(cx, request));
-    let Lease { mut requests, target, active, .. } =
-        lease.await.map_err(|status| Ended::Status(status.at(request.path())))?;
-    *at.0.lock() = Some(target);
-    let head = head(inner, request, deadline, attempts).map_err(|status| Ended::Status(status.at(&at.of(request))))?;
-    let opened = requests.open(head);
-    match opened {
+    let opening = poll_fn(|cx| {
+        inner.pool.poll_lease(cx, request, |lease| {
+            *at.0.lock() = Some(lease.target.clone());
+            let opened = head(inner, request, deadline, attempts).map(|head| lease.requests.open(head));
+            (opened, lease.active.clone())
+        })
+    });
+    let (opened, active) = opening.await.map_err(|status| Ended::Status(status.at(request.path())))?;
+    match opened.map_err(|status| Ended::Status(status.at(&at.of(request))))? {
         Ok((response, sender)) => Ok(Attempt { sender, response, _active: active }),
         // Nothing has left: the connection went away meanwhile.
         Err(broken) => Err(Ended::Unprocessed(broken.status().at(&at.of(request)))),

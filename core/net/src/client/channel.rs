@@ -4,7 +4,7 @@ use super::attempt;
 use super::call::{self, ClientCall, Ends, Exchange};
 use super::pool::{AddressPicker, Choice, Observer, Picker, Pool};
 use super::retry::{Budget, Retry};
-use super::unary::{Cancel, Done};
+use super::unary::{Cancel, Done, Here};
 use super::{Outcome, Request, unary};
 use crate::tls::{ClientTls, Connector};
 use crate::{Io, Limits};
@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 use trilane_wire::{Code, Status};
 
@@ -143,7 +144,7 @@ impl ChannelBuilder {
             closed: AtomicBool::new(false),
         });
         runtime.spawn(run(inner.clone()));
-        Ok(Channel { owner: Arc::new(Owner { inner, _io: io.clone() }) })
+        Ok(Channel { owner: Arc::new(Owner { inner, runtime: runtime.id(), _io: io.clone() }) })
     }
 }
 
@@ -167,6 +168,8 @@ pub struct Channel {
 
 struct Owner {
     inner: Arc<Inner>,
+    /// Where the channel's connections live.
+    runtime: Id,
     _io: Arc<Io>,
 }
 
@@ -209,12 +212,26 @@ impl Channel {
         &self.owner.inner.limits
     }
 
-    /// One message there, one back. Dropping the future cancels the call.
+    /// One message there, one back. The call starts when the future is first polled; dropping it cancels the call.
     pub fn unary(&self, request: Request, message: Bytes) -> impl Future<Output = Outcome> + Send + use<> {
-        let (done, outcome) = oneshot::channel();
-        let path = request.path.clone();
-        self.owner.inner.submit(Job::Unary(request, message, Done::Future(done)));
-        async move { outcome.await.unwrap_or_else(|_| Outcome::failed(attempt::thread_gone(&path))) }
+        let channel = self.clone();
+        async move {
+            let inner = channel.owner.inner.clone();
+            if channel.is_here() {
+                return unary::run(inner, request, message, Here).await;
+            }
+            let (done, outcome) = oneshot::channel();
+            let path = request.path.clone();
+            inner.submit(Job::Unary(request, message, Done::Future(done)));
+            // The channel may end now: the call was taken before.
+            drop((channel, inner));
+            outcome.await.unwrap_or_else(|_| Outcome::failed(attempt::thread_gone(&path)))
+        }
+    }
+
+    /// Whether the task that asks runs on the channel's thread: then nothing has to be handed over.
+    fn is_here(&self) -> bool {
+        Handle::try_current().is_ok_and(|here| here.id() == self.owner.runtime)
     }
 
     /// [`Channel::unary`] for who has no futures: `done` runs on the I/O thread when the call has ended, and must not

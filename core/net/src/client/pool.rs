@@ -38,8 +38,7 @@ pub type Observer = dyn Fn(&str, bool) -> bool + Send + Sync;
 /// Addresses beside the targets that are kept; above it those without a connection are let go.
 const MOST_ADDRESSES: usize = 256;
 
-/// One connection; a call holds the `Arc` while it is under way.
-#[derive(Clone)]
+/// One connection; a call holds `active` while it is under way.
 pub(crate) struct Lease {
     pub requests: Requests,
     pub target: Arc<str>,
@@ -152,9 +151,14 @@ impl Pool {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// A connection for this call. While there is none: waits, or fails if the target could not be reached and the
-    /// call does not wait for that.
-    pub fn poll_lease(&self, cx: &mut Context<'_>, request: &Request) -> Poll<Result<Lease, Status>> {
+    /// What `take` makes of a connection for this call; it runs under the pool's lock. While there is none: waits, or
+    /// fails if the target could not be reached and the call does not wait for that.
+    pub fn poll_lease<R>(
+        &self,
+        cx: &mut Context<'_>,
+        request: &Request,
+        mut take: impl FnMut(&mut Lease) -> R,
+    ) -> Poll<Result<R, Status>> {
         let wait = request.wait_for_ready;
         let mut slots = self.shared.slots.lock();
         let count = slots.names.len();
@@ -190,7 +194,7 @@ impl Pool {
             let index = if one { index } else { index % count.max(1) };
             let Some(slot) = slots.slots.get_mut(index) else { continue };
             match self.look(slot, cx) {
-                Ok(lease) => return Poll::Ready(Ok(lease)),
+                Ok(lease) => return Poll::Ready(Ok(take(lease))),
                 Err(None) => {
                     // One that connects is waited for; the others are tried when it fails.
                     why = None;
@@ -220,12 +224,13 @@ impl Pool {
     }
 
     /// The slot's least busy connection; starts one if there is none or all are full. `Err(None)`: one is on its way.
-    fn look(&self, slot: &mut Slot, cx: &mut Context<'_>) -> Result<Lease, Option<Status>> {
+    fn look<'a>(&self, slot: &'a mut Slot, cx: &mut Context<'_>) -> Result<&'a mut Lease, Option<Status>> {
         slot.connections.retain_mut(|c| c.requests.alive(cx));
-        let least = slot.connections.iter().min_by_key(|c| Arc::strong_count(&c.active)).cloned();
-        // The pool, the driver and this clone hold one each; the others are calls.
-        let full = |c: &Lease| Arc::strong_count(&c.active).saturating_sub(3) >= c.requests.most();
-        let more = least.as_ref().is_none_or(|c| full(c) && slot.connections.len() < self.most);
+        // The pool and the driver hold one each; the others are calls.
+        let full = |c: &Lease| Arc::strong_count(&c.active).saturating_sub(2) >= c.requests.most();
+        let several = slot.connections.len();
+        let least = slot.connections.iter_mut().min_by_key(|c| Arc::strong_count(&c.active));
+        let more = least.as_ref().is_none_or(|c| full(c) && several < self.most);
         if !more {
             return least.ok_or(None);
         }
@@ -324,7 +329,7 @@ mod tests {
         let pool = Pool::new(vec![target.into()], limits, 1, Choice::default(), None, handle);
         let mut cx = Context::from_waker(Waker::noop());
         let request = Request::new("/t.Echo/Unary").wait_for_ready(true);
-        let mut ask = || pool.poll_lease(&mut cx, &request).is_pending();
+        let mut ask = || pool.poll_lease(&mut cx, &request, |_| ()).is_pending();
         let refused = || Status::new(Code::Unavailable, "refused");
         assert!(ask(), "the first call starts an attempt and waits");
         assert!(pool.shared.failed(target, refused()));

@@ -24,16 +24,16 @@ pub(crate) const UNPROCESSED: u32 = 5;
 
 /// Runs a call to its end, its deadline, or until nobody waits for it.
 #[allow(clippy::manual_async_fn)]
-pub(crate) fn run(
+pub(crate) fn run<W: Waits>(
     inner: Arc<Inner>,
     mut request: Request,
     message: Bytes,
-    mut done: Done,
-) -> impl Future<Output = ()> + Send {
+    mut who: W,
+) -> impl Future<Output = W::Told> + Send {
     // Not an `async fn`: its future would have room for each argument twice.
     async move {
         if let Err(status) = inner.intercept(&mut request) {
-            return done.tell(Outcome::failed(status));
+            return who.tell(Outcome::failed(status));
         }
         request.limited();
         let deadline = request.timeout.and_then(|t| Instant::now().checked_add(t));
@@ -50,14 +50,41 @@ pub(crate) fn run(
             if timer.as_mut().is_some_and(|t| t.as_mut().poll(cx).is_ready()) {
                 return Poll::Ready(Some(Outcome::failed(place.too_late(&inner, &request))));
             }
-            done.poll_left(cx).map(|()| None)
+            who.poll_left(cx).map(|()| None)
         })
         .await;
-        done.tell(outcome.unwrap_or_else(|| Outcome::failed(place.left(&request))));
+        who.tell(outcome.unwrap_or_else(|| Outcome::failed(place.left(&request))))
     }
 }
 
-/// Who is told how a unary call ended.
+/// Who waits for a unary call.
+pub(crate) trait Waits: Send {
+    /// What the call's future gives.
+    type Told;
+
+    /// Ready when nobody waits any longer.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Says how the call ended.
+    fn tell(self, outcome: Outcome) -> Self::Told;
+}
+
+/// The task that polls the call's future: when it drops that, the call is over.
+pub(crate) struct Here;
+
+impl Waits for Here {
+    type Told = Outcome;
+
+    fn poll_left(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+
+    fn tell(self, outcome: Outcome) -> Outcome {
+        outcome
+    }
+}
+
+/// Who is elsewhere.
 pub(crate) enum Done {
     /// A future of ours; when it is dropped, nobody waits any longer.
     Future(oneshot::Sender<Outcome>),
@@ -65,7 +92,9 @@ pub(crate) enum Done {
     Function(Box<dyn FnOnce(Outcome) + Send>, Arc<Cancel>),
 }
 
-impl Done {
+impl Waits for Done {
+    type Told = ();
+
     fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Done::Future(sender) => sender.poll_closed(cx),
@@ -253,7 +282,7 @@ mod tests {
     /// One is boxed for each call. Beyond this glibc's malloc keeps none at hand: each costs a search for room.
     #[test]
     fn a_calls_future_is_small() {
-        let bytes = size(run);
+        let bytes = size(run::<Done>);
         assert!(bytes <= 1032, "{bytes} bytes");
     }
 
