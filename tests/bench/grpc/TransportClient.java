@@ -25,17 +25,21 @@ public final class TransportClient {
             .setPayload(Payload.newBuilder().setBody(ByteString.copyFrom(new byte[90])))
             .build();
 
-    private final ManagedChannel channel;
+    private final ManagedChannel usual;
+    private final ManagedChannel direct;
 
-    private TransportClient(ManagedChannel channel) {
-        this.channel = channel;
+    private TransportClient(ManagedChannel usual, ManagedChannel direct) {
+        this.usual = usual;
+        this.direct = direct;
     }
 
     public static void main(String[] args) throws Exception {
         int port = Integer.parseInt(args[0]);
         TransportClient ours = new TransportClient(
+                TrilaneChannelBuilder.forAddress("127.0.0.1", port).usePlaintext().build(),
                 TrilaneChannelBuilder.forAddress("127.0.0.1", port).usePlaintext().directExecutor().build());
         TransportClient theirs = new TransportClient(
+                NettyChannelBuilder.forAddress("127.0.0.1", port).usePlaintext().build(),
                 NettyChannelBuilder.forAddress("127.0.0.1", port).usePlaintext().directExecutor().build());
         ExecutorService threads = Executors.newFixedThreadPool(CONCURRENT);
         System.out.println("ready");
@@ -44,17 +48,22 @@ public final class TransportClient {
             String[] words = line.split(" ");
             TransportClient client = words[0].equals("ours") ? ours : theirs;
             int count = Integer.parseInt(words[2]);
-            if (words[1].equals("async")) {
-                client.async(count);
-            } else {
-                client.blocking(count, threads);
+            switch (words[1]) {
+                case "direct":
+                    async(client.direct, count);
+                    break;
+                case "async":
+                    async(client.usual, count);
+                    break;
+                default:
+                    blocking(client.usual, count, threads);
             }
             System.out.println("done");
         }
         System.exit(0);
     }
 
-    private void blocking(int count, ExecutorService threads) throws Exception {
+    private static void blocking(ManagedChannel channel, int count, ExecutorService threads) throws Exception {
         TestServiceGrpc.TestServiceBlockingStub stub = TestServiceGrpc.newBlockingStub(channel);
         AtomicInteger left = new AtomicInteger(count);
         CountDownLatch ended = new CountDownLatch(CONCURRENT);
@@ -69,7 +78,7 @@ public final class TransportClient {
         ended.await();
     }
 
-    private void async(int count) throws Exception {
+    private static void async(ManagedChannel channel, int count) throws Exception {
         TestServiceGrpc.TestServiceStub stub = TestServiceGrpc.newStub(channel);
         AtomicInteger left = new AtomicInteger(count);
         CountDownLatch ended = new CountDownLatch(CONCURRENT);
