@@ -16,6 +16,7 @@ UNKNOWN, DOUBLE, TYPE = LATE + ": unknown fields", LATE + ": a key written twice
 SHARES = "§6.7: overlap, more than 100 and steps finer than 0.01 are load errors that name both lines"
 VALUE = LATE + ": a value that is none of the words"
 SUBSET, LOOP = LATE + ": unknown subsets", LATE + ": fallback loops"
+NOBODY = LATE + ": what is meant for a few holds for everybody"
 TAG, NEEDED = "§2: the charset of a tag, checked at load", LATE + ": a field is missing"
 
 # (id, text with the mark, words the message holds, why[, other lines it names])
@@ -101,6 +102,14 @@ REFUSED = [
      "decision D13: an address is host:port"),
     ("address-url", SVC + "    instances:\n      - {address: ‹\"http://10.0.0.7:9001\"}\n", ["address"],
      "decision D13: an address is host:port"),
+    ("authority-case", SVC + "    authorities: [\"pricing:80\", ‹\"Pricing:80\"]\n", ["Pricing:80"],
+     DOUBLE + " (a host has no case)"),
+    ("testers-nobody", GRAY + "entry:\n  - service: shop\n    blue_green: {lane: gray, step: try, testers: ‹{}}\n",
+     ["nothing"], NOBODY),
+    ("testers-header", GRAY + "entry:\n  - service: shop\n    blue_green: {lane: gray, step: try, testers: ‹{header: {}}}\n",
+     ["nothing"], NOBODY),
+    ("trust-nobody", GRAY + "trust: {when: ‹{}}\n", ["nothing"], NOBODY),
+    ("trust-header", GRAY + "trust:\n  when:\n    ‹header:\n", ["nothing"], NOBODY),
     ("authority-url", SVC + "    authorities: [‹\"http://pricing:8080\"]\n", ["authorit"],
      "decision D13: an authority is what is dialled, no URL"),
     ("percent-over", ENTRY + "      - {lane: gray, percent: ‹101, " + KEY + "}\n", ["percent", "100"], SHARES),

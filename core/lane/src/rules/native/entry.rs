@@ -5,6 +5,7 @@ use super::lanes::known_lane;
 use super::values::{header_name, hundredths, shown};
 use super::{Names, Value};
 use crate::model::{Condition, Field, Test};
+use crate::rules::tree::{Kind, Node};
 use crate::rules::walk::Fields;
 use crate::rules::{Entry, EntryRule, Share, Warmup};
 
@@ -129,6 +130,15 @@ fn named(kind: &str, name: &str, place: Value) -> Option<Field> {
     })
 }
 
+/// A condition that chooses some: one that asks for nothing would open to everybody what is meant for a few.
+pub(super) fn some(value: Value) -> Condition {
+    let empty = |part: &Node| part.is_null() || matches!(&part.kind, Kind::Mapping(names) if names.is_empty());
+    if matches!(&value.node().kind, Kind::Mapping(parts) if parts.iter().all(|(_, part)| empty(part))) {
+        value.problem("the condition asks for nothing: it would hold for everybody", "header: {x-user-id: ann}, or another");
+    }
+    when(value)
+}
+
 /// `when:`, all of whose parts hold together.
 pub(super) fn when(value: Value) -> Condition {
     let known = ["header", "cookie", "query", "argument", "attachment", "path", "method", "http_method", "caller"];
@@ -210,7 +220,7 @@ fn blue_green(value: Value, names: &Names) -> Vec<EntryRule> {
     else {
         return Vec::new();
     };
-    let (lane, testers, line) = (known_lane(lane_value, names), when(testers), step.line());
+    let (lane, testers, line) = (known_lane(lane_value, names), some(testers), step.line());
     let rule = |lane: &Option<String>, when: Condition| EntryRule { lane: lane.clone(), when, share: None, line };
     let steps = [("try", 0u8), ("move", 1), ("renew", 2), ("return", 3)];
     match step.word("step", &steps) {

@@ -48,7 +48,7 @@ fn document(value: Value) -> Rules {
     unique_services(fields);
     let entries: Vec<Entry> = fields.list("entry").into_iter().filter_map(|e| entry::entry(e, &mut names)).collect();
     unique(fields.list("entry").into_iter().filter_map(|e| field_of(e, "service")));
-    let trust = fields.get("trust").and_then(|t| t.fields(&["when"], &[])?.need("when")).map(entry::when);
+    let trust = fields.even_null("trust").and_then(|t| t.fields(&["when"], &[])?.need("when")).map(entry::some);
     let show = fields.list("show").into_iter().filter_map(shown).collect();
     unique(fields.get("show").map(Value::quiet_items).unwrap_or_default().into_iter());
     Rules { mode, hooks, lanes, groups, services, entries, trust, show }
@@ -139,10 +139,15 @@ fn field_of<'a>(item: Value<'a>, name: &str) -> Option<Value<'a>> {
 }
 
 fn unique<'a>(values: impl Iterator<Item = Value<'a>>) {
-    let mut seen: HashMap<&str, u32> = HashMap::new();
+    unique_as(values, str::to_string);
+}
+
+/// `same` makes one of texts that mean one thing.
+fn unique_as<'a>(values: impl Iterator<Item = Value<'a>>, same: impl Fn(&str) -> String) {
+    let mut seen: HashMap<String, u32> = HashMap::new();
     for value in values {
         let Some(text) = value.node().scalar() else { continue };
-        if let Some(first) = seen.insert(text, value.line()) {
+        if let Some(first) = seen.insert(same(text), value.line()) {
             value.problem(format!("`{text}` stands in line {first} already"), "each one once");
         }
     }
@@ -157,5 +162,6 @@ fn unique_services(fields: Fields) {
             all.extend(list.quiet_items().into_iter().filter(|a| a.is_text()));
         }
     }
-    unique(all.into_iter());
+    // A dialled host has no case.
+    unique_as(all.into_iter(), str::to_ascii_lowercase);
 }
