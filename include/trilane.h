@@ -169,7 +169,8 @@ extern "C" {
 
 /*
  Writes the names whose values `trilane_inbound` wants for this kind (0 HTTP and gRPC, 1 Dubbo, 2 message),
- lower-case, and returns how many there are. The texts live as long as the engine; `snapshot_out` gets their number.
+ lower-case, and returns how many there are, 64 at most. The texts live as long as the engine; `snapshot_out` gets
+ their number.
 
  # Safety
  `out` is NULL or has room for `capacity` texts.

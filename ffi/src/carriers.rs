@@ -4,14 +4,14 @@ use crate::boundary;
 use crate::engine::TrilaneEngine;
 use crate::text::{TrilaneStr, array, fill};
 use trilane_engine::Kind;
+use trilane_engine::inbound::MOST_VALUES;
 
-/// Most values that one inbound request is asked for.
-const MAX_VALUES: usize = 64;
 /// Added to a kind: an edge may believe this caller.
 const TRUSTED: u32 = 256;
 
 /// Writes the names whose values `trilane_inbound` wants for this kind (0 HTTP and gRPC, 1 Dubbo, 2 message),
-/// lower-case, and returns how many there are. The texts live as long as the engine; `snapshot_out` gets their number.
+/// lower-case, and returns how many there are, 64 at most. The texts live as long as the engine; `snapshot_out` gets
+/// their number.
 ///
 /// # Safety
 /// `out` is NULL or has room for `capacity` texts.
@@ -59,12 +59,12 @@ pub unsafe extern "C" fn trilane_inbound(
         let Some((e, kind)) = engine.zip(Kind::from_number(kind & !TRUSTED)) else { return OFF };
         // SAFETY: the caller's promise about `values` and what they point to.
         let given = unsafe { array(values, len) };
-        let mut read = [None; MAX_VALUES];
+        let mut read = [None; MOST_VALUES];
         for (slot, value) in read.iter_mut().zip(given) {
             // SAFETY: as above.
             *slot = unsafe { value.bytes() };
         }
-        e.engine.inbound_from(trusted, kind, snapshot, &read[..given.len().min(MAX_VALUES)])
+        e.engine.inbound_from(trusted, kind, snapshot, &read[..given.len().min(MOST_VALUES)])
     })
 }
 
@@ -206,12 +206,12 @@ pub unsafe extern "C" fn trilane_pass(engine: Option<&TrilaneEngine>, values: *c
         let Some(e) = engine else { return 0 };
         // SAFETY: the caller's promise about `values` and what they point to.
         let given = unsafe { array(values, len) };
-        let mut read = [None; MAX_VALUES];
+        let mut read = [None; MOST_VALUES];
         for (slot, value) in read.iter_mut().zip(given) {
             // SAFETY: as above.
             *slot = unsafe { value.bytes() };
         }
-        e.engine.pass(&read[..given.len().min(MAX_VALUES)])
+        e.engine.pass(&read[..given.len().min(MOST_VALUES)])
     })
 }
 

@@ -13,14 +13,13 @@ use jni_sys::{JNIEnv, JNINativeMethod, jbyteArray, jclass, jint, jlong, jstring}
 use crate::boundary::boundary;
 use crate::jni::Env;
 use crate::start::{self, engine};
+use trilane_engine::inbound::MOST_VALUES;
 use trilane_engine::{Counter, Kind};
 
 /// `inbound` when there is no engine: bit 1 of the flags, "act as if not there".
 const OFF: u64 = 2 << 24;
 /// So many bytes of values cross in words; the bridge's `Asked` holds the same number.
 const SHORT: usize = 48;
-/// How many values one request may hand over; the engine asks for far fewer.
-const MAX_VALUES: usize = 64;
 /// Added to a kind: an edge may believe this caller.
 const TRUSTED: jint = 256;
 
@@ -71,7 +70,7 @@ unsafe extern "system" fn inbound(
     boundary("inbound", off, || {
         let Some(engine) = engine() else { return off };
         let answer = Env(env).with_bytes(values, |bytes| {
-            let mut found: [Option<&[u8]>; MAX_VALUES] = [None; MAX_VALUES];
+            let mut found: [Option<&[u8]>; MOST_VALUES] = [None; MOST_VALUES];
             let count = packed::values(bytes, &mut found);
             let trusted = kind & TRUSTED != 0;
             engine.inbound_from(trusted, kind_of(kind & !TRUSTED), snapshot.cast_unsigned(), &found[..count])
@@ -118,7 +117,7 @@ unsafe extern "system" fn pass(env: *mut JNIEnv, _class: jclass, values: jbyteAr
     boundary("pass", 0, || {
         let Some(engine) = engine() else { return 0 };
         let kept = Env(env).with_bytes(values, |bytes| {
-            let mut found: [Option<&[u8]>; MAX_VALUES] = [None; MAX_VALUES];
+            let mut found: [Option<&[u8]>; MOST_VALUES] = [None; MOST_VALUES];
             let count = packed::values(bytes, &mut found);
             engine.pass(&found[..count])
         });

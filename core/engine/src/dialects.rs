@@ -11,7 +11,7 @@ use trilane_lane::list::List;
 use trilane_lane::metadata::SERVICE_TAG;
 use trilane_lane::model::decide::{Entropy, Facts, Left, Watch, decide};
 use trilane_lane::model::plan::Plan;
-use trilane_lane::model::{Caller, Field, Name};
+use trilane_lane::model::{Caller, Field, Model, Name};
 use trilane_lane::route::{Case, Decision};
 use trilane_lane::rules::dialect::{self, Context, Loaded};
 use trilane_lane::rules::{Problem, Snapshot};
@@ -19,6 +19,11 @@ use trilane_lane::tag::{TagId, Tags};
 
 /// What a tag that nobody named is for rules that compare it: no tag can be spelled so.
 const UNNAMED: &str = "\u{0}";
+
+/// The labels under which rules may know a process's tag.
+const TAG_LABELS: [&str; 3] = [SERVICE_TAG, "ASM_TRAFFIC_TAG", "dubbo.tag"];
+/// Dubbo's tag rules ask for it themselves.
+const FORCE: &str = "dubbo.force.tag";
 
 /// What deciding about a list asks of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +51,8 @@ pub(crate) fn text_of(tags: &Tags, tag: TagId) -> Option<&str> {
 impl Engine {
     /// Reads a rule file of any dialect.
     pub(crate) fn load(&self, path: &str, text: &str) -> Result<Loaded, Vec<Problem>> {
-        let loaded = dialect::load(path, text, &Context::default())?;
+        let context = Context { settings: &self.settings.dialect, service: &[] };
+        let loaded = dialect::load(path, text, &context)?;
         if let Loaded::Other(dialect, lowered) = &loaded {
             for note in lowered.notes.iter().take(20) {
                 self.log(Level::Info, "TRL-211", &format!("{} {note}", dialect.name()), &note.to_string());
@@ -67,7 +73,7 @@ impl Engine {
             let names: Vec<Arc<str>> = exact.collect();
             let list = List::outside(names.clone().into(), &state.snapshot, state.mode, desk.next_stamp());
             if let Some(id) = list.and_then(|list| self.lists.add(desk, list)) {
-                state.authorities.extend(names.into_iter().map(|name| (name, id)));
+                self.name_list(desk, &mut state.authorities, names, id);
             }
         }
     }
@@ -83,12 +89,33 @@ impl Engine {
         }
     }
 
-    /// This process as rules see it: its name, and its tag under the labels by which they may know it.
-    fn caller(&self, service: Option<&str>) -> Caller {
+    /// This process as rules see it: its name, its tag under the labels by which they may know it, and what settings
+    /// tell of it.
+    pub(crate) fn caller(&self, service: Option<&str>) -> Caller {
         let tag = Some(self.own_tag()).filter(|tag| !tag.is_empty());
-        let label = |name: &str| tag.map(|tag| (Arc::from(name), Arc::from(tag)));
-        let labels = [SERVICE_TAG, "ASM_TRAFFIC_TAG", "dubbo.tag"].into_iter().filter_map(label).collect();
-        Caller { service: service.map(Arc::from), host: None, labels }
+        let tags = TAG_LABELS.into_iter().filter_map(|name| tag.map(|tag| (Arc::from(name), Arc::from(tag))));
+        let given = self.settings.caller_labels.iter().map(|(n, v)| (Arc::from(n.as_str()), Arc::from(v.as_str())));
+        let host = self.settings.caller_host.as_deref().map(Arc::from);
+        Caller { service: service.map(Arc::from), host, labels: tags.chain(given).collect() }
+    }
+
+    /// Says, once for each value, what the rules read of this process that nobody told it.
+    pub(crate) fn say_unknown(&self, model: &Model) {
+        let caller = self.caller(None);
+        for field in model.caller_fields() {
+            let setting = match &field {
+                Field::CallerHost => "trilane.caller.host",
+                Field::CallerLabel(name) if !TAG_LABELS.contains(&&**name) && **name != *FORCE => {
+                    "trilane.caller.labels"
+                }
+                _ => continue,
+            };
+            if caller.value(&field).is_none() {
+                let why =
+                    format!("the rules read the {field}, which is not known here and counts as absent: set {setting}");
+                self.log(Level::Warn, "TRL-213", &field.to_string(), &why);
+            }
+        }
     }
 
     /// What deciding about this list asks of a call; read again whenever the list's stamp moves.

@@ -233,20 +233,6 @@ impl Engine {
         }
     }
 
-    /// The service's own name, learnt by a hook; a name from a setting stands.
-    pub fn learn_service(&self, name: &str) {
-        let mut desk = self.desk.lock();
-        let state = self.state.load_full();
-        if name.is_empty() || state.service.is_some() {
-            return;
-        }
-        let service = Some((name.to_string(), "learnt from the framework".to_string()));
-        let mut snapshot = state.snapshot.clone();
-        snapshot.renumber(snapshot.number() + 1);
-        self.publish(&mut desk, snapshot, service, state.rules_file.clone());
-        self.log.write(Level::Info, "TRL-003", name, &format!("service={name:?} (learnt from the framework)"));
-    }
-
     /// Says a line; the same `code` and `key` at most once a minute.
     pub fn log(&self, level: Level, code: &str, key: &str, message: &str) {
         self.log.write(level, code, key, message);
@@ -257,8 +243,12 @@ impl Engine {
         self.counts.add(counter);
     }
 
-    /// How often it was counted.
+    /// How often it was counted. Of a forked child's parent: 0, as everything that takes the lock of lists: whoever held
+    /// it when the process forked is not there to give it back.
     pub fn counted(&self, counter: Counter) -> u64 {
+        if process::disabled() {
+            return 0;
+        }
         match count::case_of(counter) {
             Some(case) => self.desk.lock().tallies.iter().map(|(_, tally)| tally.get(case)).sum(),
             None => self.counts.get(counter),
@@ -277,6 +267,9 @@ impl Engine {
 
     /// Publishes a list under its names. 0 when there is no room for another one; that is said.
     pub fn list_new(&self, names: &[&str], instances: &[Instance]) -> u64 {
+        if process::disabled() {
+            return 0;
+        }
         let mut desk = self.desk.lock();
         let listed = self.listed(instances);
         let names = names.iter().map(|n| Arc::from(*n)).collect();
@@ -285,6 +278,9 @@ impl Engine {
 
     /// Publishes the list that comes of another one by a change; the other one stays until it is freed.
     pub fn list_change(&self, list: u64, change: &Change) -> u64 {
+        if process::disabled() {
+            return 0;
+        }
         let mut desk = self.desk.lock();
         let Some(old) = self.lists.get(list) else { return 0 };
         let Some(old) = old.as_ref() else { return 0 };
@@ -297,6 +293,9 @@ impl Engine {
 
     /// Sets one health bit.
     pub fn list_health(&self, list: u64, index: u32, healthy: bool) {
+        if process::disabled() {
+            return;
+        }
         let mut desk = self.desk.lock();
         let Some(old) = self.lists.get(list) else { return };
         let stamp = desk.next_stamp();
@@ -307,128 +306,20 @@ impl Engine {
 
     /// Takes a list away; false when it is gone already.
     pub fn list_free(&self, list: u64) -> bool {
+        if process::disabled() {
+            return false;
+        }
         let mut desk = self.desk.lock();
         self.lists.remove(&mut desk, list)
     }
 
     /// The ids of all live lists.
     pub fn live_lists(&self) -> Vec<u64> {
+        if process::disabled() {
+            return Vec::new();
+        }
         let desk = self.desk.lock();
         self.lists.ids(&desk)
-    }
-
-    /// Puts a rule file's text in force; false, with the reasons in the log, when it is refused.
-    pub(crate) fn take_rules(&self, path: &str, text: &str) -> bool {
-        match self.load(path, text) {
-            Ok(loaded) => {
-                let mut desk = self.desk.lock();
-                let state = self.state.load_full();
-                let mut tags = Tags::clone(&self.tags.load());
-                let snapshot = self.compile(loaded, &state, &mut tags);
-                self.tags.store(Arc::new(tags));
-                let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes()) as u32;
-                self.publish(&mut desk, snapshot, state.service.clone(), Some((path.to_string(), hash)));
-                let number = state.snapshot.number() + 1;
-                self.log.write(
-                    Level::Info,
-                    "TRL-210",
-                    &about_key(number),
-                    &format!("{path} hash={hash:08x} is in force"),
-                );
-                if let Some(model) = self.state.load().snapshot.model() {
-                    self.say_unapplied(model);
-                }
-                let mut told = self.told.lock();
-                (told.rules_since, told.rules_error) = (Some(std::time::SystemTime::now()), None);
-                true
-            }
-            Err(problems) => {
-                let stays = if self.rules_were_read() {
-                    "the rules read last stay in force"
-                } else {
-                    "the default policy holds"
-                };
-                let shown: Vec<String> = problems.iter().take(20).map(|p| p.to_string()).collect();
-                let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());
-                let why = format!("{} problem(s), {stays}:\n{}", problems.len(), shown.join("\n"));
-                self.rules_trouble("TRL-204", &why);
-                self.log.write(Level::Error, "TRL-204", &format!("{path} {hash}"), &why);
-                false
-            }
-        }
-    }
-
-    /// Gives shares that warm up their size of now. Names and lists stay, so nobody has to read anything again.
-    pub(crate) fn warm_up(&self) {
-        let desk = self.desk.lock();
-        let old = self.state.load_full();
-        // A little past the end too, so that the last step to the full size is taken.
-        if !old.snapshot.grows_at(now().saturating_sub(3)) {
-            return;
-        }
-        let mut tags = Tags::clone(&self.tags.load());
-        let rules = old.snapshot.rules().clone();
-        let snapshot = Snapshot::compile_at(rules, old.snapshot.number(), &mut tags, now());
-        let file = old.rules_file.clone();
-        let mut state = State::new(&self.settings, self.base_mode, snapshot, old.service.clone(), file);
-        state.authorities = old.authorities.clone();
-        state.compare_with(desk.next.as_deref());
-        self.state.store(Arc::new(state));
-    }
-
-    pub(crate) fn rules_were_read(&self) -> bool {
-        self.state.load().rules_file.is_some()
-    }
-
-    /// Re-indexes every live list, then publishes the state: a reader never meets rules that its lists do not have.
-    pub(crate) fn publish(
-        &self,
-        desk: &mut Desk,
-        snapshot: Snapshot,
-        service: Option<(String, String)>,
-        file: Option<(String, u32)>,
-    ) {
-        let mut state = State::new(&self.settings, self.base_mode, snapshot, service, file);
-        state.compare_with(desk.next.as_deref());
-        let old = self.state.load_full();
-        let mut replaced: Vec<u64> = old.authorities.values().copied().collect();
-        for id in self.lists.ids(desk).into_iter().filter(|id| !replaced.contains(id)) {
-            let stamp = desk.next_stamp();
-            let Some(new) =
-                self.lists.get(id).and_then(|p| p.as_ref().map(|p| p.list.reindex(&state.snapshot, state.mode, stamp)))
-            else {
-                continue;
-            };
-            self.lists.replace(desk, id, new);
-        }
-        for service in &state.snapshot.rules().services {
-            if service.authorities.is_empty() || service.instances.is_empty() {
-                continue;
-            }
-            let listed = service.instances.iter().map(|i| Listed {
-                address: i.address.as_str().into(),
-                registered: TagId::NONE,
-                healthy: true,
-                labels: Arc::new([]),
-            });
-            let names: Arc<[Arc<str>]> =
-                [&service.name].into_iter().chain(&service.authorities).map(|n| n.as_str().into()).collect();
-            let list = List::new(names, listed.collect(), &state.snapshot, state.mode, desk.next_stamp());
-            if let Some(id) = self.lists.add(desk, list) {
-                let keys = service.authorities.iter().map(|a| Arc::from(a.to_ascii_lowercase()));
-                state.authorities.extend(keys.map(|a| (a, id)));
-            }
-        }
-        self.add_model_lists(desk, &mut state);
-        self.open_traces(&state);
-        let state = Arc::new(state);
-        self.state.store(Arc::clone(&state));
-        replaced.sort_unstable();
-        replaced.dedup();
-        for id in replaced {
-            self.lists.remove(desk, id);
-        }
-        self.find_own_list(desk, &state);
     }
 
     fn add_list(&self, desk: &mut Desk, names: Arc<[Arc<str>]>, listed: Vec<Listed>) -> u64 {
@@ -492,8 +383,4 @@ impl Drop for Engine {
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs())
-}
-
-fn about_key(number: u32) -> String {
-    format!("snapshot {number}")
 }

@@ -108,6 +108,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn beside_another_routing_agent_only_a_mode_has_us_act() {
+        let log = Log::off();
+        let decided = |option: &str| mode(&Settings::read(option, &[], false, &log), &["MSE's agent"], &log);
+        assert_eq!(decided("mse.enable=true"), Mode::Observe);
+        assert_eq!(decided("mse.enable=true,mode=on"), Mode::On);
+        assert_eq!(decided("mse.enable=false"), Mode::Off);
+    }
+
+    #[test]
     fn the_tenth_failure_in_a_minute_is_one_too_many() {
         let (guard, start) = (Guard::default(), Instant::now());
         for n in 0..30 {

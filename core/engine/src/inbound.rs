@@ -67,9 +67,16 @@ pub(crate) const COLOURED: u64 = Source::Entry as u64;
 /// Their names, by number.
 pub(crate) const SOURCES: [&str; 5] = ["none", "carried", "entry rule", "trace table", "own tag"];
 
+/// Most values that are read of one request; bindings have room for as many.
+pub const MOST_VALUES: usize = 64;
+/// Where a name has no place among them: its value counts as absent.
+const NOWHERE: usize = usize::MAX;
+
 /// Which values to read from a request of one kind, and what each may hold.
 pub(crate) struct Plan {
     pub names: Vec<String>,
+    /// Names that found no place among [`MOST_VALUES`].
+    pub left_out: Vec<String>,
     carriers: Vec<Form>,
     entry: Option<EntryPlan>,
     /// Position in `names` of each name that the entry rules read.
@@ -111,17 +118,13 @@ impl Plan {
         let mut names: Vec<String> = Vec::new();
         let mut carriers = Vec::new();
         let extra = settings.carriers_read.iter().map(|n| (n.as_str(), Form::Plain));
-        for (name, form) in fixed.iter().copied().chain(extra) {
+        for (name, form) in fixed.iter().copied().chain(extra).take(MOST_VALUES) {
             names.push(name.to_ascii_lowercase());
             carriers.push(form);
         }
         let entry = asks.entry.filter(|_| kind != Kind::Message).cloned();
-        let mut position = |name: &String| {
-            names.iter().position(|n| n == name).unwrap_or_else(|| {
-                names.push(name.clone());
-                names.len() - 1
-            })
-        };
+        let mut left_out = Vec::new();
+        let mut position = |name: &String| place(&mut names, &mut left_out, name);
         let entry_at = entry.iter().flat_map(|e| e.names()).map(&mut position).collect();
         let trust = asks.trust.filter(|_| kind != Kind::Message).cloned();
         let trust_at = trust.iter().flat_map(|t| t.names()).map(&mut position).collect();
@@ -131,6 +134,7 @@ impl Plan {
         let traces_at = asks.traces.iter().map(&mut position).collect();
         Plan {
             names,
+            left_out,
             carriers,
             entry,
             entry_at,
@@ -147,11 +151,7 @@ impl Plan {
     /// Has the rules in shadow colour too.
     pub fn compare_with(&mut self, entry: Option<&EntryPlan>) {
         for name in entry.iter().flat_map(|e| e.names()) {
-            let known = self.names.iter().position(|n| n == name);
-            self.next_at.push(known.unwrap_or(self.names.len()));
-            if known.is_none() {
-                self.names.push(name.clone());
-            }
+            self.next_at.push(place(&mut self.names, &mut self.left_out, name));
         }
         self.next = Some(entry.cloned());
     }
@@ -162,7 +162,7 @@ impl Plan {
             None => Some(TagId::NONE),
             Some(entry) if entry.by_chance() => None,
             Some(entry) => {
-                let coloured = entry.decide(|name| values[self.next_at[name]], 0);
+                let coloured = entry.decide(|name| value(values, self.next_at[name]), 0);
                 Some(coloured.map_or(TagId::NONE, |(_, tag)| tag))
             }
         }
@@ -185,13 +185,13 @@ impl Plan {
 
     /// What the request's headers that name a trace hold.
     pub fn trace_ids<'v>(&self, values: &[Option<&'v [u8]>]) -> impl Iterator<Item = &'v [u8]> {
-        self.traces_at.iter().filter_map(|at| values[*at])
+        self.traces_at.iter().filter_map(|at| value(values, *at))
     }
 
     /// Whether the rules let this request set its own tag.
     #[inline]
     fn trusts(&self, values: &[Option<&[u8]>]) -> bool {
-        self.trust.as_ref().is_none_or(|t| t.decide(|name| values[self.trust_at[name]], 0).is_some())
+        self.trust.as_ref().is_none_or(|t| t.decide(|name| value(values, self.trust_at[name]), 0).is_some())
     }
 
     /// The value that an entry rule asks for. Of an edge's untrusted caller no carrier is seen, here either; `baggage`
@@ -200,8 +200,28 @@ impl Plan {
     fn asked<'a>(&self, name: usize, values: &[Option<&'a [u8]>], believed: bool) -> Option<&'a [u8]> {
         let at = self.entry_at[name];
         let hidden = !believed && self.carriers.get(at).is_some_and(|form| *form != Form::Baggage);
-        if hidden { None } else { values[at] }
+        if hidden { None } else { value(values, at) }
     }
+}
+
+/// The position of a name among those that are read.
+fn place(names: &mut Vec<String>, left_out: &mut Vec<String>, name: &String) -> usize {
+    if let Some(at) = names.iter().position(|n| n == name) {
+        return at;
+    }
+    if names.len() == MOST_VALUES {
+        if !left_out.contains(name) {
+            left_out.push(name.clone());
+        }
+        return NOWHERE;
+    }
+    names.push(name.clone());
+    names.len() - 1
+}
+
+#[inline]
+fn value<'v>(values: &[Option<&'v [u8]>], at: usize) -> Option<&'v [u8]> {
+    values.get(at).copied().flatten()
 }
 
 /// The first tag that the carriers hold.
@@ -231,7 +251,8 @@ fn read_carriers(plan: &Plan, values: &[Option<&[u8]>]) -> Carried {
 }
 
 impl Engine {
-    /// The names whose values [`Engine::inbound`] wants for this kind, lower-case, and the snapshot they belong to.
+    /// The names whose values [`Engine::inbound`] wants for this kind, lower-case, [`MOST_VALUES`] at most, and the
+    /// snapshot they belong to.
     pub fn inbound_names(&self, kind: Kind) -> (u32, Vec<String>) {
         let state = self.state.load();
         (state.snapshot.number(), state.plans[kind as usize].names.clone())

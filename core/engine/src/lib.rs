@@ -11,7 +11,8 @@
 //! | `policy` | what such rules want done with a call besides, and what nobody does |
 //! | `lists` | published lists by id |
 //! | `shadow` | `next.yaml`: decided by, not acted on |
-//! | `state` | the snapshot in force, and how a new one is published |
+//! | `publish` | rules come into force, lists and state anew |
+//! | `state` | the snapshot in force and what follows from it |
 //! | `ctl` | the one thread: watches the rule file, says what happened |
 //! | `guard` | hooks that fail too often |
 //! | [`log`], [`count`] | words and numbers |
@@ -35,6 +36,7 @@ pub mod outbound;
 pub mod page;
 mod policy;
 mod process;
+mod publish;
 #[cfg(test)]
 mod reload_tests;
 mod ring;

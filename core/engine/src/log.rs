@@ -81,8 +81,11 @@ impl Log {
     }
 
     /// Says a line. `code` is the message's number, `key` what it is about: the pair is what "the same" means.
-    /// Neither may hold a header, cookie or argument value.
+    /// Neither may hold a header, cookie or argument value. A forked child says nothing: the lock may be held for ever.
     pub fn write(&self, level: Level, code: &str, key: &str, message: &str) {
+        if crate::process::disabled() {
+            return;
+        }
         if let Out::Held(lines) = &self.out {
             return lines.lock().push((level, code.into(), key.into(), message.into()));
         }

@@ -4,6 +4,7 @@ use crate::log::{Level, Log};
 use std::collections::BTreeMap;
 use trilane_lane::Mode;
 use trilane_lane::peer::Network;
+use trilane_lane::rules::dialect;
 use trilane_lane::{pass, tag};
 
 /// System properties with these prefixes are settings of ours.
@@ -31,6 +32,8 @@ pub struct Settings {
     pub tag_source: String,
     /// `trilane.mode`, lowered by `mse.enable=false`; `None` when neither is set.
     pub mode: Option<Mode>,
+    /// `mse.enable=true`: takes part; not a mode, beside another routing agent we still only observe.
+    pub enabled: bool,
     /// Whether the process's own tag colours requests that carry none.
     pub tag_trace: bool,
     /// `trilane.rules`.
@@ -57,6 +60,12 @@ pub struct Settings {
     pub service: Option<(String, String)>,
     /// `trilane.trace.headers`: headers whose ids stand for the tag that came with them, lower-case.
     pub trace_headers: Vec<String>,
+    /// `trilane.caller.host`: this process's address, for rules that read it.
+    pub caller_host: Option<String>,
+    /// `trilane.caller.labels`, then the pod's labels: what else rules may read of this process.
+    pub caller_labels: Vec<(String, String)>,
+    /// `trilane.dialect.<setting>`: settings of dialects of rules, by their names there.
+    pub dialect: Vec<(String, String)>,
     /// `trilane.hook.<library>=off`.
     pub hooks: BTreeMap<String, bool>,
     /// `trilane.log`: `stderr`, `off` or a file.
@@ -76,9 +85,13 @@ impl Settings {
             Place { name: "agent option", values: parse_option(option) },
             Place { name: "system property", values: properties.to_vec() },
         ];
+        let mut pod = Vec::new();
         if read_environment {
-            places.push(Place { name: "/etc/podinfo/labels", values: downward_file("/etc/podinfo/labels") });
-            places.push(Place { name: "/etc/podinfo/annotations", values: downward_file("/etc/podinfo/annotations") });
+            let ours = |pairs: &[(String, String)]| pairs.iter().filter(|(k, _)| is_ours(k)).cloned().collect();
+            pod = downward(&std::fs::read_to_string("/etc/podinfo/labels").unwrap_or_default());
+            places.push(Place { name: "/etc/podinfo/labels", values: ours(&pod) });
+            let annotations = downward(&std::fs::read_to_string("/etc/podinfo/annotations").unwrap_or_default());
+            places.push(Place { name: "/etc/podinfo/annotations", values: ours(&annotations) });
             let environment: Vec<(String, String)> =
                 std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
             places.push(Place { name: "environment", values: dotted(&environment) });
@@ -91,6 +104,7 @@ impl Settings {
             }
         }
         settings.interpret(log);
+        settings.caller_labels.extend(pod);
         settings
     }
 
@@ -136,8 +150,7 @@ impl Settings {
         });
         match get(ENABLE).map(|(v, _)| v.to_ascii_lowercase()).as_deref() {
             Some("false") => self.mode = Some(Mode::Off),
-            Some("true") => self.mode = self.mode.or(Some(Mode::On)),
-            _ => {}
+            word => self.enabled = word == Some("true"),
         }
         self.tag_trace = get(TRACE).is_some_and(|(v, _)| v.eq_ignore_ascii_case("true"));
         self.log = get("trilane.log").map_or(String::new(), |(v, _)| v.to_string());
@@ -155,6 +168,11 @@ impl Settings {
         self.metadata_skip = list("trilane.metadata.write").iter().filter_map(skip).collect();
         let names = ["trilane.service", "spring.application.name", "dubbo.application.name", "otel.service.name"];
         self.service = names.iter().find_map(|n| get(n)).map(|(v, s)| (v.to_string(), s.to_string()));
+        self.caller_host = get("trilane.caller.host").map(|(v, _)| v.to_string());
+        let pair = |item: &String| item.split_once('=').map(|(name, value)| (name.to_string(), value.to_string()));
+        self.caller_labels = list("trilane.caller.labels").iter().filter_map(pair).collect();
+        let of_dialect = |name: &&str| get(&dialect_setting(name)).map(|(v, _)| (name.to_string(), v.to_string()));
+        self.dialect = dialect::SETTINGS.iter().filter_map(of_dialect).collect();
         for (name, (value, _)) in &values {
             if let Some(library) = name.strip_prefix("trilane.hook.") {
                 self.hooks.insert(library.to_string(), !matches!(value.as_str(), "off" | "false"));
@@ -175,7 +193,7 @@ impl Settings {
     /// Whether anything was set that says this process wants to take part.
     pub fn asks_to_take_part(&self) -> bool {
         let rules = self.rules.as_deref().unwrap_or(DEFAULT_RULES);
-        !self.tag.is_empty() || self.mode.is_some() || std::path::Path::new(rules).exists()
+        !self.tag.is_empty() || self.enabled || self.mode.is_some() || std::path::Path::new(rules).exists()
     }
 }
 
@@ -221,12 +239,15 @@ fn full_name(name: &str) -> String {
     if ours { format!("trilane.{name}") } else { name.to_string() }
 }
 
-/// A file of the Kubernetes downward API: `key="escaped value"` a line.
-fn downward_file(path: &str) -> Vec<(String, String)> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+/// What a file of the Kubernetes downward API holds: `key="escaped value"` a line.
+fn downward(text: &str) -> Vec<(String, String)> {
     let pairs = text.lines().filter_map(|line| line.split_once('='));
     let value = |v: &str| serde_json::from_str::<String>(v).unwrap_or_else(|_| v.trim_matches('"').to_string());
-    pairs.filter(|(k, _)| is_ours(k)).map(|(k, v)| (k.to_string(), value(v))).collect()
+    pairs.map(|(k, v)| (k.to_string(), value(v))).collect()
+}
+
+fn dialect_setting(name: &str) -> String {
+    format!("trilane.dialect.{name}")
 }
 
 fn is_ours(name: &str) -> bool {
@@ -250,8 +271,10 @@ fn upper(environment: &[(String, String)]) -> Vec<(String, String)> {
     let fixed = [TAG, TRACE, ENABLE, "trilane.mode", "trilane.rules", "trilane.log", "trilane.edge", "trilane.force"];
     let more = ["trilane.carriers.read", "trilane.carriers.write", "trilane.carriers.to", "trilane.metadata.read"];
     let rest = [PASS, TRUST, TRACE_HEADERS, "trilane.metadata.write", "trilane.service", "otel.service.name"];
-    for name in fixed.iter().chain(&more).chain(&rest).chain(&PROPERTY_NAMES) {
-        take(name, &name.to_ascii_uppercase().replace(['.', '-'], "_"));
+    let caller = ["trilane.caller.host", "trilane.caller.labels"];
+    let plain = fixed.iter().chain(&more).chain(&rest).chain(&caller).chain(&PROPERTY_NAMES).map(|n| n.to_string());
+    for name in plain.chain(dialect::SETTINGS.map(dialect_setting)) {
+        take(&name, &name.to_ascii_uppercase().replace(['.', '-'], "_"));
     }
     for (name, value) in environment {
         if let Some(library) = name.strip_prefix("TRILANE_HOOK_") {
@@ -292,8 +315,22 @@ mod tests {
     fn the_cautious_word_holds() {
         assert_eq!(read("mode=on", &[("mse.enable", "false")]).mode, Some(Mode::Off));
         assert_eq!(read("mode=perhaps", &[]).mode, Some(Mode::Off));
-        assert_eq!(read("", &[("mse.enable", "true")]).mode, Some(Mode::On));
+        let enabled = read("", &[("mse.enable", "true")]);
+        assert!(enabled.mode.is_none() && enabled.asks_to_take_part(), "it takes part, how is told elsewhere");
         assert_eq!(read("alicloud.service.tag=no/tag", &[]).tag, "");
+    }
+
+    #[test]
+    fn rules_are_told_of_this_process_and_how_to_be_read() {
+        let s =
+            read("caller.labels=region=bj zone=a,caller.host=10.9.0.1,dialect.dubbo.meaning=go,dialect.other=x", &[]);
+        let pair = |(n, v): (&str, &str)| (n.to_string(), v.to_string());
+        assert_eq!(s.caller_labels, [("region", "bj"), ("zone", "a")].map(pair));
+        assert_eq!(s.caller_host.as_deref(), Some("10.9.0.1"));
+        assert_eq!(s.dialect, [("dubbo.meaning", "go")].map(pair));
+        assert_eq!(downward("app=\"shop\"\nnote=\"a\\\"b\"\n"), [("app", "shop"), ("note", "a\"b")].map(pair));
+        let upper = upper(&[pair(("TRILANE_DIALECT_POLARIS_BASELANEMODE", "X"))]);
+        assert_eq!(upper[0].0.split('\0').next(), Some("trilane.dialect.polaris.baseLaneMode"));
     }
 
     #[test]

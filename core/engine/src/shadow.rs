@@ -26,6 +26,7 @@ use trilane_sources::{FileSource, Read};
 pub const NAME: &str = "next.yaml";
 
 /// Rules that are decided by in shadow.
+#[derive(Clone)]
 pub(crate) struct Next {
     pub snapshot: Snapshot,
     path: String,

@@ -10,6 +10,9 @@ use trilane_lane::Mode;
 use trilane_lane::entry::EntryPlan;
 use trilane_lane::rules::Snapshot;
 
+/// Dialled authorities whose instances the rules give → list.
+pub(crate) type Authorities = HashMap<Arc<str>, u64, foldhash::fast::FixedState>;
+
 /// Everything a request may need to know besides lists and tags.
 pub(crate) struct State {
     pub snapshot: Snapshot,
@@ -19,8 +22,7 @@ pub(crate) struct State {
     pub service: Option<(String, String)>,
     /// Which values to read from a request, by kind.
     pub plans: [Plan; 3],
-    /// Dialled authorities whose instances the rules give → list.
-    pub authorities: HashMap<Arc<str>, u64, foldhash::fast::FixedState>,
+    pub authorities: Authorities,
     /// Headers that name a trace, lower-case: of the setting, then of the rules.
     pub traces: Vec<String>,
     /// Path of the rule file in force and 32 bits of its text's hash; none under the default policy.
@@ -43,7 +45,7 @@ impl State {
         traces.extend(snapshot.model().into_iter().flat_map(|model| headers_of(model)));
         let asks = Asks { entry, trust: trust.as_ref(), tags: tags.as_ref(), traces: &traces };
         let plans = [Kind::Http, Kind::Dubbo, Kind::Message].map(|kind| Plan::new(kind, settings, asks));
-        State { snapshot, mode, service, plans, authorities: HashMap::default(), traces, rules_file }
+        State { snapshot, mode, service, plans, authorities: Authorities::default(), traces, rules_file }
     }
 
     /// Has requests coloured by the rules in shadow too.

@@ -153,3 +153,30 @@ fn readers_see_whole_lists_while_writers_change_them() {
     assert_eq!(engine.route(list, tag, 0, 0, 1) >> 56, 1, "a freed list is stale, not a crash");
     assert!(!engine.known(b"example.com:1") && !engine.known(b"g.example:1"));
 }
+
+/// Rules may read more values than a binding has room for: those count as absent, and that is said; tags are read as ever.
+#[test]
+fn what_is_read_beyond_the_room_for_values_is_absent() {
+    let rule = |n: usize| format!("      - {{lane: gray, when: {{header: {{x-h{n}: \"1\"}}}}}}\n");
+    let rules: String = (0..70).map(rule).collect();
+    let text =
+        format!("apiVersion: trilane/v1\nlanes: [{{tag: gray}}]\nentry:\n  - service: shop\n    rules:\n{rules}");
+    let folder = std::env::temp_dir().join(format!("trilane-many-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("rules.yaml"), text).unwrap();
+    let (file, log) = (folder.join("rules.yaml"), folder.join("log"));
+    let agent_option = format!("rules={},service=shop,log={}", file.display(), log.display());
+    let engine = Engine::start(Options { agent_option, explicit: true, binding: "test", ..Options::default() });
+    let said = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let (snapshot, names) = engine.inbound_names(Kind::Http);
+    assert_eq!(names.len(), trilane_engine::inbound::MOST_VALUES);
+    assert!(said.contains("TRL-214"), "{said}");
+    let mut values: Vec<Option<&[u8]>> = vec![None; names.len()];
+    let ask = |values: &[Option<&[u8]>]| engine.inbound(Kind::Http, snapshot, values) & 0xff_ffff;
+    assert_eq!(ask(&values), 0);
+    values[63] = Some(b"1");
+    assert_eq!(ask(&values) >> 16, 2, "the last one that is read colours");
+    values[0] = Some(b"gray");
+    assert_eq!(ask(&values) >> 16, 1, "a tag that is carried");
+}

@@ -86,3 +86,76 @@ fn a_traffic_label_says_where_the_tag_comes_from() {
     assert_eq!((TagId(word as u16), (word >> 32) as u8 as usize, word >> 56), (TagId::UNKNOWN, at, 4));
     assert_eq!(TagId(ask(b"no tag") as u16), TagId::NONE);
 }
+
+const CALLER: &str = r#"
+configVersion: v3.0
+key: pricing
+force: true
+conditions:
+- application=shop & method=find => region=$region
+- host=10.9.* & method=save =>
+"#;
+
+/// Rules that read who calls: by what settings tell of this process, and by the name that a hook learns.
+#[test]
+fn rules_know_the_process_that_they_are_in() {
+    let start = |name: &str, more: &str| {
+        let folder = std::env::temp_dir().join(format!("trilane-caller-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("rules.yaml"), CALLER).unwrap();
+        let (rules, log) = (folder.join("rules.yaml"), folder.join("log"));
+        let agent_option = format!("rules={},log={}{more}", rules.display(), log.display());
+        let engine = Engine::start(Options { agent_option, explicit: true, binding: "test", ..Options::default() });
+        let said = std::fs::read_to_string(&log).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        (engine, said)
+    };
+    // The case and the instance for calls of `find` and of `save`.
+    let answers = |engine: &Engine| {
+        let (hz, bj) = ([("region", "hz")], [("region", "bj")]);
+        let instances = [
+            Instance { address: "10.0.0.1:80", metadata: &hz, healthy: true },
+            Instance { address: "10.0.0.2:80", metadata: &bj, healthy: true },
+        ];
+        let list = engine.list_new(&["pricing"], &instances);
+        let asked = engine.route_names(list);
+        assert_eq!(asked.names.len(), 1, "the method alone is asked of a call");
+        ["find", "save"].map(|method| {
+            let word = engine.route_with(list, TagId::NONE, 0, asked.stamp, &[Some(method.as_bytes())]);
+            ((word >> 48) as u8, word as u32)
+        })
+    };
+    let (told, said) = start("told", ",service=shop,caller.labels=region=bj,caller.host=10.9.0.1");
+    assert_eq!(answers(&told), [(0, 1), (3, u32::MAX)]);
+    assert!(!said.contains("TRL-213"), "{said}");
+    let (learnt, said) = start("learnt", ",caller.labels=region=bj");
+    assert_eq!(answers(&learnt), [(0, 0), (0, 0)], "no rule is for a process without a name");
+    assert!(said.contains("the rules read the caller's host, which is not known here"), "{said}");
+    assert!(said.contains("trilane.caller.host") && !said.contains("caller's region"), "{said}");
+    learnt.learn_service("shop");
+    assert_eq!(answers(&learnt)[0], (0, 1), "its name is learnt");
+}
+
+#[test]
+fn a_setting_of_the_dialect_reaches_it() {
+    let rules = "configVersion: v3.0\nkey: pricing\nconditions:\n- => region=bj\n- => zone=a\n";
+    let path = std::env::temp_dir().join(format!("trilane-meaning-{}.yaml", std::process::id()));
+    std::fs::write(&path, rules).unwrap();
+    let left = |meaning: &str| {
+        let agent_option = format!("rules={},log=off,dialect.dubbo.meaning={meaning}", path.display());
+        let engine = Engine::start(Options { agent_option, explicit: true, binding: "test", ..Options::default() });
+        let (a, b) = ([("region", "bj"), ("zone", "b")], [("region", "hz"), ("zone", "a")]);
+        let instances = [
+            Instance { address: "10.0.0.1:80", metadata: &a, healthy: true },
+            Instance { address: "10.0.0.2:80", metadata: &b, healthy: true },
+        ];
+        let list = engine.list_new(&["pricing"], &instances);
+        let stamp = engine.route_names(list).stamp;
+        let word = engine.route_with(list, TagId::NONE, 0, stamp, &[]);
+        let mut subset = Vec::new();
+        engine.subset(list, (word >> 32) as u16, &mut subset);
+        subset
+    };
+    assert_ne!(left("java"), left("go"));
+    std::fs::remove_file(&path).unwrap();
+}

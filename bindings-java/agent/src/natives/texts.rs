@@ -41,7 +41,6 @@ unsafe extern "system" fn names(env: *mut JNIEnv, _class: jclass, kind: jint) ->
     boundary("names", ptr::null_mut(), || {
         let Some(engine) = engine() else { return ptr::null_mut() };
         let (snapshot, mut names) = engine.inbound_names(kind_of(kind));
-        names.truncate(super::MAX_VALUES);
         names.insert(0, snapshot.cast_signed().to_string());
         Env(env).new_strings(names.iter().map(String::as_str))
     })

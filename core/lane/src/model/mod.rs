@@ -385,6 +385,33 @@ impl Model {
         named
     }
 
+    /// What the rules read of the calling process, each once.
+    pub fn caller_fields(&self) -> Vec<Field> {
+        let mut read: Vec<Field> = Vec::new();
+        let mut note = |field: &Field| {
+            if field.of_caller() && !read.contains(field) {
+                read.push(field.clone());
+            }
+        };
+        for rule in &self.tags {
+            rule.when.each_field(&mut note);
+            if let TagSource::Field(field) | TagSource::Table(field) = &rule.from {
+                note(field);
+            }
+        }
+        for route in self.stages().flat_map(|stage| &stage.routes) {
+            route.when.each_field(&mut note);
+            for destination in &route.destinations {
+                match &destination.select {
+                    Selector::Label { from, .. } => note(from),
+                    Selector::Where(condition) => condition.each_field(&mut note),
+                    _ => {}
+                }
+            }
+        }
+        read
+    }
+
     fn stages(&self) -> impl Iterator<Item = &Arc<Stage>> {
         self.layers.iter().flat_map(|l| &l.services).flat_map(|s| &s.stages)
     }

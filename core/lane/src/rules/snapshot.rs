@@ -116,6 +116,13 @@ impl Snapshot {
         Snapshot { model: Some((model, caller)), metadata, ..Snapshot::compile(Rules::default(), number, tags) }
     }
 
+    /// The same rules for a process that knows more of itself now. Lists are to be indexed anew.
+    pub fn called_by(&mut self, caller: Caller) {
+        if let Some((_, known)) = &mut self.model {
+            *known = caller;
+        }
+    }
+
     /// Where rules of another dialect say that a tag comes from, compiled for this process.
     pub fn tag_plan(&self) -> Option<TagPlan> {
         let (model, caller) = self.model.as_ref().filter(|(model, _)| !model.tags.is_empty())?;

@@ -44,10 +44,13 @@ pub enum Dialect {
     OpenSergo,
 }
 
+/// The settings that dialects know, see `docs/dialects.md`.
+pub const SETTINGS: [&str; 5] = ["dubbo.meaning", "namespace", "gateway", "joylive.space", "polaris.baseLaneMode"];
+
 /// What the text itself does not say.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Context<'a> {
-    /// Settings by name, first hit wins: `dubbo.meaning` = `java` (default) or `go`, `asm.namespace` …
+    /// Values of [`SETTINGS`] by name, first hit wins.
     pub settings: &'a [(String, String)],
     /// The names of the called service, where one is known: `trilane explain` gives its, a rule file none.
     pub service: &'a [String],

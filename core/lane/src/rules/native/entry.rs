@@ -134,7 +134,10 @@ fn named(kind: &str, name: &str, place: Value) -> Option<Field> {
 pub(super) fn some(value: Value) -> Condition {
     let empty = |part: &Node| part.is_null() || matches!(&part.kind, Kind::Mapping(names) if names.is_empty());
     if matches!(&value.node().kind, Kind::Mapping(parts) if parts.iter().all(|(_, part)| empty(part))) {
-        value.problem("the condition asks for nothing: it would hold for everybody", "header: {x-user-id: ann}, or another");
+        value.problem(
+            "the condition asks for nothing: it would hold for everybody",
+            "header: {x-user-id: ann}, or another",
+        );
     }
     when(value)
 }
