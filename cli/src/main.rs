@@ -54,7 +54,7 @@ enum Command {
     /// Send many requests through rules and count where they go
     #[command(after_help = "trilane simulate -r lanes.yaml --caller shop -s pricing -i a:1 -i b:1,dubbo.tag=gray")]
     Simulate(Box<simulate::Options>),
-    /// Say which requests change lane or instances between two rule files; exit status 1 if any does
+    /// Say which requests change lane or instances between two rule files; exit status 1 if any does, 2 if nobody can tell
     #[command(after_help = "trilane diff old.yaml new.yaml --caller shop -s pricing -i a:1 -i b:1,dubbo.tag=gray")]
     Diff(Box<simulate::DiffOptions>),
     /// Print completions for a shell
@@ -90,6 +90,10 @@ fn main() -> ExitCode {
             return ExitCode::from(if e.use_stderr() { UNABLE } else { OK });
         }
     };
+    if !matches!(cli.command, Command::Run(_) | Command::Go { .. }) {
+        // SAFETY: no other thread runs yet. Who reads what is printed may go away (`| head`): then so do we.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    }
     ExitCode::from(match cli.command {
         Command::Version => {
             println!("trilane {}", env!("CARGO_PKG_VERSION"));

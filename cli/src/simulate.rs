@@ -1,6 +1,6 @@
 //! `trilane simulate` and `trilane diff`: many requests through rules, by the code that decides.
 
-use crate::explain::{Answer, Case, Scene, answer, question};
+use crate::explain::{Answer, Case, Scene, answer, question, rules_of};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,8 @@ use trilane_lane::rules;
 #[derive(clap::Args)]
 struct Users {
     /// How many requests, each with its own number as the key
-    #[arg(long, short = 'n', default_value_t = 10_000, conflicts_with = "users")]
+    #[arg(long, short = 'n', default_value_t = 10_000, conflicts_with = "users",
+        value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     requests: u64,
     /// Header that holds the key
     #[arg(long, default_value = "x-user-id")]
@@ -52,31 +53,34 @@ pub struct DiffOptions {
 }
 
 type Headers = BTreeMap<String, String>;
+/// The exit status, and why.
+type Trouble = (u8, String);
 
 impl Users {
-    fn headers(&self) -> Result<Vec<Headers>, String> {
+    fn headers(&self) -> Result<Vec<Headers>, Trouble> {
         let Some(file) = &self.users else {
             return Ok((0..self.requests).map(|n| [(self.key.clone(), n.to_string())].into()).collect());
         };
-        let text = std::fs::read_to_string(file).map_err(|e| format!("{}: cannot be read: {e}", file.display()))?;
-        let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+        let unable = |why: String| (crate::UNABLE, format!("{}: {why}", file.display()));
+        let text = std::fs::read_to_string(file).map_err(|e| unable(format!("cannot be read: {e}")))?;
+        // Spreadsheets put a byte order mark before the first name.
+        let mut lines = text.trim_start_matches('\u{feff}').lines().filter(|line| !line.trim().is_empty());
         let cells =
             |line: &str| line.split(',').map(|cell| cell.trim().trim_matches('"').to_string()).collect::<Vec<_>>();
-        let names = lines.next().map(cells).ok_or_else(|| format!("{}: it is empty", file.display()))?;
+        let names = lines.next().map(cells).ok_or_else(|| unable("it is empty".into()))?;
         Ok(lines.map(|line| names.iter().cloned().zip(cells(line)).collect()).collect())
     }
 }
 
 /// The answers to all requests; an instance per lane stands in where the scene names none.
-fn answers(file: &Path, scene: &Scene, users: &[Headers]) -> Result<Vec<Answer>, String> {
+fn answers(file: &Path, scene: &Scene, users: &[Headers]) -> Result<Vec<Answer>, Trouble> {
     let name = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|e| format!("{name}: cannot be read: {e}"))?;
-    let mut base = question(scene.clone())?;
-    base.rules = text;
+    let mut base = question(scene.clone()).map_err(|why| (crate::UNABLE, why))?;
+    base.rules = rules_of(file)?;
     let one = |(n, headers): (usize, &Headers)| {
         let mut case: Case = base.clone();
         case.request.headers.extend(headers.clone());
-        answer(&name, &mut case, (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        answer(&name, &mut case, (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).map_err(|why| (crate::WRONG, why))
     };
     users.iter().enumerate().map(one).collect()
 }
@@ -85,14 +89,14 @@ fn lane(answer: &Answer) -> String {
     answer.tag.clone().unwrap_or_else(|| "baseline".into())
 }
 
-/// Status 0: done, 1: the rules are wrong or a file cannot be read.
+/// Status 0: done, 1: the rules are wrong, 2: a file cannot be read.
 pub fn run(options: &Options) -> u8 {
     let answered = options.users.headers().and_then(|users| answers(&options.rules, &options.scene, &users));
     let answers = match answered {
         Ok(answers) => answers,
-        Err(why) => {
+        Err((status, why)) => {
             eprintln!("{why}");
-            return crate::WRONG;
+            return status;
         }
     };
     let (mut lanes, mut instances) = (BTreeMap::new(), BTreeMap::new());
@@ -133,7 +137,7 @@ fn said(file: &Path, caller: Option<&str>) -> BTreeMap<String, f64> {
     said
 }
 
-/// Status 0: nothing changes, 1: something does or the rules are wrong.
+/// Status 0: nothing changes, 1: something does, 2: nobody can tell, as rules are wrong or a file cannot be read.
 pub fn diff(options: &DiffOptions) -> u8 {
     let both = options.users.headers().and_then(|users| {
         let old = answers(&options.old, &options.scene, &users)?;
@@ -142,9 +146,9 @@ pub fn diff(options: &DiffOptions) -> u8 {
     });
     let (users, old, new) = match both {
         Ok(both) => both,
-        Err(why) => {
+        Err((_, why)) => {
             eprintln!("{why}");
-            return crate::WRONG;
+            return crate::UNABLE;
         }
     };
     let mut ways: BTreeMap<String, Vec<usize>> = BTreeMap::new();

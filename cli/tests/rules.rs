@@ -136,6 +136,76 @@ fn a_broken_line_is_answered_and_ends_nothing() {
     assert!(answers[4]["error"].is_null());
 }
 
+#[test]
+fn a_line_of_other_bytes_ends_nothing() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_trilane"))
+        .args(["explain", "--batch"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("trilane starts");
+    child.stdin.take().unwrap().write_all(b"{\"id\": \"\xff\"}\n{\"id\": 2}\n").unwrap();
+    let out = child.wait_with_output().unwrap();
+    let told = String::from_utf8(out.stdout).unwrap();
+    let answers: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((out.status.code(), answers.len()), (Some(0), 2));
+    assert!(answers[0]["error"].as_str().unwrap().contains("cannot be read") && answers[1]["id"] == 2, "{told}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_trilane"))
+        .arg("man")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("trilane starts");
+    drop(child.stdout.take());
+    let out = child.wait_with_output().unwrap();
+    assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+/// By chance, the colour of a request says nothing about which instance of its lane it meets.
+#[test]
+fn simulated_requests_are_coloured_and_placed_independently() {
+    let path = std::env::temp_dir().join(format!("trilane-chance-{}.yaml", std::process::id()));
+    let rules = "apiVersion: trilane/v1\nlanes: [{tag: gray}]\nentry: [{service: shop, rules: [RULE]}]\n";
+    std::fs::write(&path, rules.replace("RULE", "{lane: gray, percent: 10, random: true}")).unwrap();
+    let instances = ["-i", "a:1", "-i", "b:1", "-i", "c:1,dubbo.tag=gray", "-i", "d:1,dubbo.tag=gray"];
+    let rules = path.display().to_string();
+    let asked = ["simulate", "-r", &rules, "--caller", "shop", "-s", "pricing", "--json"];
+    let (status, told) = trilane(&[&asked[..], &instances[..]].concat());
+    std::fs::remove_file(&path).unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(status, Some(0));
+    for (id, part) in [("a:1", 4500.0), ("b:1", 4500.0), ("c:1", 500.0), ("d:1", 500.0)] {
+        let picked = told["picked"][id].as_f64().unwrap_or(0.0);
+        assert!((picked - part).abs() < part * 0.1, "{told}");
+    }
+}
+
+#[test]
+fn what_cannot_be_compared_is_not_a_difference() {
+    let folder = tempfile("compare");
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.join(name), text).unwrap();
+        folder.join(name).display().to_string()
+    };
+    let rules = file("rules.yaml", "apiVersion: trilane/v1\nlanes: [{tag: gray}]\n");
+    let (empty, wrong) = (file("empty.yaml", " \n"), file("wrong.yaml", "apiVersion: trilane/v2\n"));
+    for other in ["/no/such/file", &empty, &wrong] {
+        assert_eq!(trilane(&["diff", &rules, other, "-s", "pricing", "-n", "1"]).0, Some(2), "{other}");
+    }
+    assert_eq!(trilane(&["explain", "-r", &empty, "-s", "pricing"]).0, Some(1), "as `check` and a process say");
+    let users = file("users.csv", "\u{feff}x-user-id\nann\nbob\n");
+    let share = "{lane: gray, percent: 100, key: {header: x-user-id}}";
+    let all = "apiVersion: trilane/v1\nlanes: [{tag: gray}]\nentry: [{service: shop, rules: [SHARE]}]\n";
+    let all = file("all.yaml", &all.replace("SHARE", share));
+    let (_, told) = trilane(&["simulate", "-r", &all, "--caller", "shop", "-s", "p", "--users", &users, "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["lanes"]["gray"], 2, "{told}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 fn trilane(arguments: &[&str]) -> (Option<i32>, String) {
     let out = Command::new(env!("CARGO_BIN_EXE_trilane")).args(arguments).output().expect("trilane starts");
     (out.status.code(), String::from_utf8(out.stdout).unwrap())
@@ -184,7 +254,7 @@ fn check_speaks_json_for_machines() {
 
 #[test]
 fn convert_prints_a_native_file_and_tells_what_is_lost() {
-    let folder = tempfile();
+    let folder = tempfile("convert");
     let file = folder.join("lanes.json");
     std::fs::write(
         &file,
@@ -206,8 +276,8 @@ fn convert_prints_a_native_file_and_tells_what_is_lost() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-fn tempfile() -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("trilane-convert-{}", std::process::id()));
+fn tempfile(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("trilane-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }

@@ -3,6 +3,8 @@
 use super::case::{Asked, Case};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use trilane_lane::Mode;
+use trilane_lane::entry::EntryPlan;
 use trilane_lane::explain::{Explanation, explain};
 use trilane_lane::list::{EVERYONE, Instance, List};
 use trilane_lane::metadata::{self, Registered};
@@ -17,7 +19,6 @@ use trilane_lane::route::{Case as Why, Found};
 use trilane_lane::rules::dialect::{self, Context, Dialect};
 use trilane_lane::rules::{self, Problem, Rules, Snapshot};
 use trilane_lane::tag::{TagId, Tags};
-use trilane_lane::{Mode, entry};
 
 /// What the rules say to one question.
 #[derive(Default)]
@@ -136,25 +137,28 @@ fn native(case: &Case, rules: Rules, entropy: u64) -> Result<Answer, String> {
     let names: Arc<[Arc<str>]> = [Arc::from(case.service.as_str())].into();
     let list = List::new(names, instances.into(), &snapshot, mode, 1);
     let trusted = snapshot.rules().trust.as_ref().is_none_or(|when| {
-        let plan = entry::EntryPlan::of_condition(when);
-        holds(case, &plan, 0).is_some()
+        let plan = EntryPlan::of_condition(when);
+        let passed = passed(case, &plan);
+        plan.decide(value(&passed), 0).is_some()
     });
     let believed = if trusted || case.request.tag.is_some() { carried(case).0 } else { None };
-    let (mut tag, mut from) = (believed, "the request".to_string());
-    if tag.is_none() {
-        let plan = case.caller.service.as_deref().and_then(|service| snapshot.entry_of(service));
-        (tag, from) = coloured(case, plan, &snapshot, &tags, entropy);
-    }
-    if tag.is_none() {
-        (tag, from) = (own(case), "the caller's own tag".into());
-    }
-    let id = tag.as_deref().map_or(TagId::NONE, |t| tags.find(t.as_bytes()));
-    let told = explain(&list, &snapshot, id, entropy);
+    let scene = Scene { case, snapshot: &snapshot, tags: &tags };
+    let plan = case.caller.service.as_deref().filter(|_| believed.is_none()).and_then(|s| snapshot.entry_of(s));
+    let mut chance = Entropy(entropy);
+    let coloured = plan.and_then(|plan| scene.colour(plan, &mut chance));
+    let (tag, from) = scene.tag(&believed, coloured);
+    let entropy = chance.0;
+    let route =
+        |tag: Option<&str>| explain(&list, &snapshot, tag.map_or(TagId::NONE, |t| tags.find(t.as_bytes())), entropy);
+    let told = route(tag.as_deref());
     let mut answer = Answer { tag_from: if tag.is_some() { from } else { String::new() }, ..Answer::default() };
-    let subset = told.decision.subset.and_then(|s| list.usable(s)).cloned().unwrap_or_default();
-    let left = if list.mode() == Mode::On { subset } else { list.usable(EVERYONE).cloned().unwrap_or_default() };
-    for at in left.iter() {
-        answer.put(case.instances[*at as usize].id.clone(), 1.0 / left.len() as f64);
+    for (coloured, of_all) in plan.map_or_else(|| vec![(None, 1.0)], |plan| scene.colours(plan)) {
+        let subset = route(scene.tag(&believed, coloured).0.as_deref()).decision.subset;
+        let subset = subset.and_then(|s| list.usable(s)).cloned().unwrap_or_default();
+        let left = if list.mode() == Mode::On { subset } else { list.usable(EVERYONE).cloned().unwrap_or_default() };
+        for at in left.iter() {
+            answer.put(case.instances[*at as usize].id.clone(), of_all / left.len() as f64);
+        }
     }
     answer.pick = told.decision.index.map(|at| case.instances[at as usize].id.clone());
     answer.case = case_word(told.decision.case).into();
@@ -163,26 +167,46 @@ fn native(case: &Case, rules: Rules, entropy: u64) -> Result<Answer, String> {
     Ok(answer)
 }
 
-/// What a plan of entry rules says to the request.
-fn holds(case: &Case, plan: &entry::EntryPlan, entropy: u64) -> Option<(usize, TagId)> {
-    let passed: Vec<Option<String>> = plan.names().iter().map(|name| case.request.passed(name)).collect();
-    plan.decide(|at| passed[at].as_deref().map(str::as_bytes), entropy)
+/// The values of the request that a plan reads.
+fn passed(case: &Case, plan: &EntryPlan) -> Vec<Option<String>> {
+    plan.names().iter().map(|name| case.request.passed(name)).collect()
 }
 
-/// The tag of the caller's entry rules.
-fn coloured(
-    case: &Case,
-    plan: Option<&entry::EntryPlan>,
-    snapshot: &Snapshot,
-    tags: &Tags,
-    entropy: u64,
-) -> (Option<String>, String) {
-    let Some(plan) = plan else { return (None, String::new()) };
-    let Some((at, id)) = holds(case, plan, entropy) else { return (None, String::new()) };
-    let service = case.caller.service.as_deref().unwrap_or("");
-    let entry = snapshot.rules().entries.iter().find(|e| e.service == service);
-    let line = entry.and_then(|e| e.rules.get(at)).map_or(0, |r| r.line);
-    (tags.name(id).map(|n| n.to_string()), format!("the entry rule in line {line}"))
+fn value<'p>(passed: &'p [Option<String>]) -> impl Fn(usize) -> Option<&'p [u8]> {
+    |at| passed[at].as_deref().map(str::as_bytes)
+}
+
+/// What colours a request.
+struct Scene<'c> {
+    case: &'c Case,
+    snapshot: &'c Snapshot,
+    tags: &'c Tags,
+}
+
+/// The entry rule that holds, by its position, and the tag it gives.
+type Coloured = Option<(usize, TagId)>;
+
+impl Scene<'_> {
+    fn colour(&self, plan: &EntryPlan, chance: &mut Entropy) -> Coloured {
+        plan.decide_by(value(&passed(self.case, plan)), chance)
+    }
+
+    /// Every way that chance can take, with its part.
+    fn colours(&self, plan: &EntryPlan) -> Vec<(Coloured, f64)> {
+        share::colours(plan, value(&passed(self.case, plan)))
+    }
+
+    /// The request's tag and what gave it: a carrier that is believed, an entry rule (which may say: none), the caller.
+    fn tag(&self, believed: &Option<String>, coloured: Coloured) -> (Option<String>, String) {
+        if believed.is_some() {
+            return (believed.clone(), "the request".into());
+        }
+        let Some((at, id)) = coloured else { return (own(self.case), "the caller's own tag".into()) };
+        let service = self.case.caller.service.as_deref().unwrap_or("");
+        let entry = self.snapshot.rules().entries.iter().find(|e| e.service == service);
+        let line = entry.and_then(|e| e.rules.get(at)).map_or(0, |r| r.line);
+        (self.tags.name(id).map(|n| n.to_string()), format!("the entry rule in line {line}"))
+    }
 }
 
 fn native_steps(told: &Explanation, tag: Option<&str>, tags: &Tags) -> Vec<Told> {
@@ -236,7 +260,8 @@ fn modelled(case: &Case, lowered: dialect::Lowered, entropy: u64) -> Answer {
     let carried = carried(case).0;
     let untagged = Asked { request: &case.request, service: &case.service, tag: carried.as_deref() };
     let tag_plan = TagPlan::new(&lowered.model, &caller);
-    let tagged = tag_plan.decide(&untagged, carried.as_deref(), &|_| None, &mut Entropy(entropy), &mut ());
+    let mut chance = Entropy(entropy);
+    let tagged = tag_plan.decide(&untagged, carried.as_deref(), &|_| None, &mut chance, &mut ());
     let mut names = vec![case.service.as_str()];
     names.extend(case.request.service.as_deref());
     names.extend(case.request.host.as_deref());
@@ -244,7 +269,7 @@ fn modelled(case: &Case, lowered: dialect::Lowered, entropy: u64) -> Answer {
     let plan = Plan::new(Arc::new(Chain::new(&services, &caller)), &endpoints);
     let asked = Asked { tag: tagged.tag, ..untagged };
     let mut recorder = Recorder::default();
-    let decision = decide(&plan, &asked, &mut Entropy(entropy), &mut recorder);
+    let decision = decide(&plan, &asked, &mut chance, &mut recorder);
     let id = |at: u32| match case.instances.get(at as usize) {
         Some(instance) => instance.id.clone(),
         None => plan.endpoints()[at as usize].address.to_string(),

@@ -9,7 +9,7 @@ pub use case::{Case, Instance};
 
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use trilane_lane::model::explain::Told;
 
 /// What to ask.
@@ -98,16 +98,13 @@ pub fn run(options: Options) -> u8 {
     let file = options.rules.clone().unwrap_or_default();
     let name = file.display().to_string();
     let (entropy, in_json) = (options.entropy, options.json);
-    let mut case = match (std::fs::read_to_string(&file), question(options.scene)) {
-        (Err(e), _) => {
-            eprintln!("{name}: cannot be read: {e}");
-            return crate::UNABLE;
+    let asked = question(options.scene).map_err(|why| (crate::UNABLE, why));
+    let mut case = match asked.and_then(|asked| Ok(Case { rules: rules_of(&file)?, ..asked })) {
+        Ok(case) => case,
+        Err((status, why)) => {
+            eprintln!("{why}");
+            return status;
         }
-        (_, Err(e)) => {
-            eprintln!("{e}");
-            return crate::UNABLE;
-        }
-        (Ok(text), Ok(asked)) => Case { rules: text, ..asked },
     };
     match answer(&name, &mut case, entropy) {
         Err(problems) => {
@@ -123,6 +120,17 @@ pub fn run(options: Options) -> u8 {
             crate::OK
         }
     }
+}
+
+/// The text of a rule file; of an empty one what a process says of it too: the default policy is in a question's `""` only.
+pub fn rules_of(file: &Path) -> Result<String, (u8, String)> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|e| (crate::UNABLE, format!("{name}: cannot be read: {e}")))?;
+    if !text.trim().is_empty() {
+        return Ok(text);
+    }
+    let problems = crate::check::load(&name, &text, None).err().unwrap_or_default();
+    Err((crate::WRONG, problems.iter().map(|p| p.to_string()).collect::<Vec<_>>().join("\n")))
 }
 
 /// The question of a scene, without rules.
@@ -158,9 +166,9 @@ pub fn question(options: Scene) -> Result<Case, String> {
 /// A line that cannot be answered gets an `error`; the others are answered.
 fn batch() -> u8 {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    for line in std::io::stdin().lock().lines() {
+    for line in std::io::stdin().lock().split(b'\n') {
         let Ok(line) = line else { return crate::UNABLE };
-        if line.trim().is_empty() {
+        if line.trim_ascii().is_empty() {
             continue;
         }
         if writeln!(out, "{}", one(&line)).is_err() {
@@ -170,12 +178,12 @@ fn batch() -> u8 {
     if out.flush().is_err() { crate::UNABLE } else { crate::OK }
 }
 
-fn one(line: &str) -> Value {
+fn one(line: &[u8]) -> Value {
     let failed = |id: Value, error: String| json!({"id": id, "tag": null, "set": [], "share": {}, "error": error});
-    let mut case: Case = match serde_json::from_str(line) {
+    let mut case: Case = match serde_json::from_slice(line) {
         Ok(case) => case,
         Err(e) => {
-            let id = serde_json::from_str::<Value>(line).ok().and_then(|v| v.get("id").cloned());
+            let id = serde_json::from_slice::<Value>(line).ok().and_then(|v| v.get("id").cloned());
             return failed(id.unwrap_or(Value::Null), format!("the question cannot be read: {e}"));
         }
     };

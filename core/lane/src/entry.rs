@@ -130,11 +130,20 @@ impl EntryPlan {
     /// request without the key of a share is not in it. `entropy` is for shares by chance.
     #[inline]
     pub fn decide<'v>(&self, value: impl Fn(usize) -> Option<&'v [u8]>, entropy: u64) -> Option<(usize, TagId)> {
+        self.decide_by(value, &mut Entropy(entropy))
+    }
+
+    /// The same, by whatever chooses.
+    #[inline]
+    pub fn decide_by<'v>(
+        &self,
+        value: impl Fn(usize) -> Option<&'v [u8]>,
+        chance: &mut impl Choose,
+    ) -> Option<(usize, TagId)> {
         let values = Values { plan: self, value, bytes: std::marker::PhantomData };
-        let mut chance = Entropy(entropy);
         let at = self.rules.iter().position(|rule| {
-            holds(&rule.when, &self.fields, &values, &mut chance, &mut ())
-                && rule.share.as_ref().is_none_or(|share| share.holds(&values, &mut chance))
+            holds(&rule.when, &self.fields, &values, chance, &mut ())
+                && rule.share.as_ref().is_none_or(|share| share.holds(&values, chance))
         })?;
         Some((at, self.rules[at].tag))
     }
@@ -142,7 +151,7 @@ impl EntryPlan {
 
 impl Share {
     #[inline]
-    fn holds(&self, values: &impl Facts, chance: &mut Entropy) -> bool {
+    fn holds(&self, values: &impl Facts, chance: &mut impl Choose) -> bool {
         let Some(key) = self.key else {
             let (part, all) = (u32::from(self.buckets.end - self.buckets.start), hash::BUCKETS as u32);
             return chance.choose(&mut [part, all - part].into_iter(), hash::BUCKETS) == Some(0);

@@ -3,6 +3,8 @@
 use super::decide::{Choose, Decision, Facts, decide};
 use super::plan::Plan;
 use super::tags::{TagPlan, Tagged};
+use crate::entry::EntryPlan;
+use crate::tag::TagId;
 use std::collections::BTreeMap;
 
 /// Most ways that are followed.
@@ -45,14 +47,24 @@ pub fn tags<'v, F: Facts + ?Sized>(
     own: Option<&'v str>,
     table: &dyn Fn(&str) -> Option<&'v str>,
 ) -> Vec<(Tagged<'v>, f64)> {
-    let mut found: Vec<(Tagged<'v>, f64)> = Vec::new();
+    every(|way| plan.decide(facts, own, table, way, &mut ()), |tagged| tagged.tag)
+}
+
+/// Every rule that chance can have colour a request, by its position and with its tag, each with its part.
+pub fn colours<'v>(plan: &EntryPlan, value: impl Fn(usize) -> Option<&'v [u8]>) -> Vec<(Option<(usize, TagId)>, f64)> {
+    every(|way| plan.decide_by(&value, way), |rule| *rule)
+}
+
+/// Every outcome, those that count as the same together.
+fn every<T, K: PartialEq>(mut decide: impl FnMut(&mut Way) -> T, same: impl Fn(&T) -> K) -> Vec<(T, f64)> {
+    let mut found: Vec<(T, f64)> = Vec::new();
     let mut script = Vec::new();
     for _ in 0..MAX_WAYS {
         let mut way = Way { script: std::mem::take(&mut script), at: 0, part: 1.0 };
-        let tagged = plan.decide(facts, own, table, &mut way, &mut ());
-        match found.iter_mut().find(|(known, _)| known.tag == tagged.tag) {
+        let outcome = decide(&mut way);
+        match found.iter_mut().find(|(known, _)| same(known) == same(&outcome)) {
             Some((_, part)) => *part += way.part,
-            None => found.push((tagged, way.part)),
+            None => found.push((outcome, way.part)),
         }
         script = way.script;
         if !next(&mut script) {
