@@ -10,7 +10,10 @@ from urllib.parse import quote
 import bed
 import cases
 
-PATHS = ["/hc4", "/hc4-minimal", "/hc5", "/hc5-async", "/okhttp", "/okhttp-async", "/okhttp-reused", "/okhttp-clone"]
+PATHS = [
+    "/hc4", "/hc4-minimal", "/hc5", "/hc5-async",
+    "/okhttp", "/okhttp-async", "/okhttp-callback", "/okhttp-in-turn", "/okhttp-reused", "/okhttp-clone",
+]  # fmt: skip
 # Clients that follow redirects by default.
 FOLLOWING = ["/hc4", "/hc5", "/hc5-async", "/okhttp", "/okhttp-async"]
 

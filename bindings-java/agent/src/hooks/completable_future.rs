@@ -51,5 +51,12 @@ pub(super) const LIBRARY: Library = Library {
         on("java/util/concurrent/CompletableFuture$OrApply", 4),
         on("java/util/concurrent/CompletableFuture$OrAccept", 4),
         on("java/util/concurrent/CompletableFuture$OrRun", 4),
+        Row::new(
+            "java/util/concurrent/CompletableFuture$DelayedExecutor", // since JDK 25 by way of no Timer and no pool
+            "execute",
+            ParamMatch::At(&[(0, "Ljava/lang/Runnable;")]),
+            RowOp::MapArg(0, &[]),
+            ("CompletableFutures", "stage"),
+        ),
     ],
 };

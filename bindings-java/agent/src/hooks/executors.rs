@@ -7,6 +7,7 @@ use crate::table::{Library, Row, RowOp};
 
 const FUTURE_TASK: &str = "java/util/concurrent/FutureTask";
 const POOL: &str = "java/util/concurrent/ThreadPoolExecutor";
+const SEQUENTIAL: &str = "com/google/common/util/concurrent/SequentialExecutor";
 const RUNNABLE: ParamMatch = ParamMatch::At(&[(0, "Ljava/lang/Runnable;")]);
 
 /// Switch `executors`.
@@ -25,6 +26,8 @@ pub(super) const LIBRARY: Library = Library {
         Row::new(POOL, "execute", RUNNABLE, RowOp::MapArg(0, &[Arg::This]), ("Executors", "execute")),
         Row::new(POOL, "remove", RUNNABLE, RowOp::MapArg(0, &[]), ("Executors", "probe")),
         Row::new(POOL, "reject", RUNNABLE, RowOp::MapArg(0, &[]), ("Executors", "unwrap")),
+        // Guava's: one run on a pool's thread takes whatever has been queued by then.
+        Row::new(SEQUENTIAL, "execute", RUNNABLE, RowOp::MapArg(0, &[]), ("Executors", "queued")),
         Row::new(POOL, "shutdownNow", ParamMatch::Any, RowOp::MapReturn(&[]), ("Executors", "unwrapAll")),
     ],
 };

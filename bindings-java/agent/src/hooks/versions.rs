@@ -148,12 +148,12 @@ pub(super) const VERSIONS: &[Version] = &[
     Version {
         library: "okhttp",
         jars: &["com/squareup/okhttp3/okhttp/3.14.9/okhttp-3.14.9.jar"],
-        without: &["okhttp3/internal/connection/RealCall"],
+        without: &["okhttp3/internal/connection/RealCall", "okhttp3/internal/connection/RealCall$AsyncCall"],
     },
     Version {
         library: "okhttp",
         jars: &["com/squareup/okhttp3/okhttp-jvm/5.5.1/okhttp-jvm-5.5.1.jar"],
-        without: &["okhttp3/RealCall"],
+        without: &["okhttp3/RealCall", "okhttp3/RealCall$AsyncCall"],
     },
 ];
 

@@ -128,6 +128,8 @@ public class HandOver {
         ways.put("pool.remove", () -> String.valueOf(removeFindsTheTask()));
         ways.put("pool.rejected", () -> String.valueOf(rejectionSeesTheTask()));
         ways.put("pool.priority", () -> String.valueOf(priorityQueueWorks()));
+        ways.put("pool.own-queue", () -> String.valueOf(ownQueueWorks()));
+        ways.put("pool.own-before", () -> String.valueOf(ownBeforeWorks()));
         ways.put("pool.caller-runs", () -> {
             ThreadPoolExecutor full = new ThreadPoolExecutor(1, 1, 1, TimeUnit.SECONDS, new SynchronousQueue<>(),
                     new ThreadPoolExecutor.CallerRunsPolicy());
@@ -171,6 +173,7 @@ public class HandOver {
                 return text.substring(text.lastIndexOf("tag ") + 4);
             }
         });
+        ways.put("fork-join.never-ends", () -> String.valueOf(tasksThatNeverEndHoldNoThread()));
         ways.put("fork-join.own-invoke", () -> new Leaf().invoke());
     }
 
@@ -200,6 +203,11 @@ public class HandOver {
             String[] got = new String[1];
             byBareThread(f -> f.whenComplete((x, e) -> got[0] = tag()));
             return got[0];
+        });
+        ways.put("future.delayed", () -> {
+            CompletableFuture<String> got = new CompletableFuture<>();
+            CompletableFuture.delayedExecutor(1, TimeUnit.MILLISECONDS, POOL).execute(() -> got.complete(tag()));
+            return got.get();
         });
         ways.put("future.runAfterEither", () -> {
             CompletableFuture<String> got = new CompletableFuture<>();
@@ -252,6 +260,11 @@ public class HandOver {
             ways.put("virtual.start", () -> {
                 CompletableFuture<String> got = new CompletableFuture<>();
                 start.invoke(null, (Runnable) () -> got.complete(tag()));
+                return got.get();
+            });
+            ways.put("virtual.pool", () -> {
+                CompletableFuture<String> got = new CompletableFuture<>();
+                virtualPool().execute(() -> got.complete(tag()));
                 return got.get();
             });
             java.lang.reflect.Method make = Executors.class.getMethod("newVirtualThreadPerTaskExecutor");
@@ -329,6 +342,8 @@ public class HandOver {
 
     static class Job implements Runnable {
         final int rank;
+        volatile boolean begun;
+        volatile boolean ran;
 
         Job(int rank) {
             this.rank = rank;
@@ -336,6 +351,7 @@ public class HandOver {
 
         @Override
         public void run() {
+            ran = true;
         }
     }
 
@@ -349,6 +365,79 @@ public class HandOver {
         }
         pool.shutdown();
         return pool.awaitTermination(120, TimeUnit.SECONDS);
+    }
+
+    static class OwnQueue extends LinkedBlockingQueue<Runnable> {
+        @Override
+        public boolean offer(Runnable task) {
+            return ((Job) task).rank >= 0 && super.offer(task);
+        }
+    }
+
+    /** Casts as well, and so do the pools of those who count or name their jobs. */
+    static boolean ownQueueWorks() throws InterruptedException {
+        return runsJobs(new ThreadPoolExecutor(1, 1, 1, TimeUnit.SECONDS, new OwnQueue()));
+    }
+
+    static boolean ownBeforeWorks() throws InterruptedException {
+        return runsJobs(new ThreadPoolExecutor(1, 1, 1, TimeUnit.SECONDS, new LinkedBlockingQueue<>()) {
+            @Override
+            protected void beforeExecute(Thread thread, Runnable task) {
+                ((Job) task).begun = true;
+            }
+        });
+    }
+
+    static boolean runsJobs(ThreadPoolExecutor pool) throws InterruptedException {
+        Job[] jobs = new Job[4];
+        for (int i = 0; i < jobs.length; i++) {
+            jobs[i] = new Job(i);
+            pool.execute(jobs[i]);
+        }
+        pool.shutdown();
+        return pool.awaitTermination(120, TimeUnit.SECONDS) && Arrays.stream(jobs).allMatch(job -> job.ran);
+    }
+
+    /** An actor's mailbox: it does its work, and never says that it is done. */
+    static boolean tasksThatNeverEndHoldNoThread() throws Exception {
+        ForkJoinPool pool = new ForkJoinPool(2);
+        for (int i = 0; i < 20; i++) {
+            CountDownLatch ran = new CountDownLatch(1);
+            pool.execute(new ForkJoinTask<Void>() {
+                @Override
+                public Void getRawResult() {
+                    return null;
+                }
+
+                @Override
+                protected void setRawResult(Void value) {
+                }
+
+                @Override
+                protected boolean exec() {
+                    ran.countDown();
+                    return false;
+                }
+            });
+            ran.await();
+        }
+        boolean few = pool.getPoolSize() <= 2;
+        pool.shutdown();
+        return few;
+    }
+
+    private static ExecutorService virtual;
+
+    /** One worker on a virtual thread, made by whoever comes first. */
+    static synchronized ExecutorService virtualPool() throws Exception {
+        if (virtual == null) {
+            Object builder = Thread.class.getMethod("ofVirtual").invoke(null);
+            Class<?> type = Class.forName("java.lang.Thread$Builder");
+            java.util.concurrent.ThreadFactory factory =
+                    (java.util.concurrent.ThreadFactory) type.getMethod("factory").invoke(builder);
+            virtual = Executors.newFixedThreadPool(1, factory);
+        }
+        return virtual;
     }
 
     static String waitForShared() {

@@ -1,7 +1,10 @@
 package java.trilane;
 
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
@@ -13,6 +16,20 @@ import java.util.concurrent.ThreadPoolExecutor;
 
 /** Hooks of {@code java.util.concurrent}'s pools. */
 public final class Executors {
+    /** Frameworks' own queues that never look at their elements. */
+    private static final Set<String> BLIND = new HashSet<String>(Arrays.asList(
+            "org.apache.tomcat.util.threads.TaskQueue",
+            "org.apache.dubbo.common.threadpool.MemoryLimitedLinkedBlockingQueue",
+            "org.apache.dubbo.common.threadpool.MemorySafeLinkedBlockingQueue",
+            "org.apache.dubbo.common.threadpool.support.eager.TaskQueue"));
+    /** Frameworks' own pools whose {@code beforeExecute} or {@code afterExecute} takes any task. */
+    private static final Set<String> EASY = new HashSet<String>(Arrays.asList(
+            "org.apache.tomcat.util.threads.ThreadPoolExecutor",
+            "org.apache.dubbo.common.threadpool.support.eager.EagerThreadPoolExecutor",
+            "org.springframework.scheduling.concurrent.ThreadPoolTaskExecutor$1"));
+    /** Whether tasks may be wrapped for pools of a class, or for queues of one. */
+    private static final ClassValue<Boolean> WRAPS = new Wraps();
+
     private Executors() {}
 
     /** The inner task of a {@code FutureTask}: what lies in the queue stays the application's own future. */
@@ -34,11 +51,18 @@ public final class Executors {
             return task;
         }
         try {
-            return keepsNoOrder(((ThreadPoolExecutor) pool).getQueue()) ? new Carried(scope, task) : task;
+            boolean wraps = WRAPS.get(pool.getClass()) && WRAPS.get(((ThreadPoolExecutor) pool).getQueue().getClass());
+            return wraps ? new Carried(scope, task) : task;
         } catch (Throwable cause) {
             Trilane.failed("executors", cause);
             return task;
         }
+    }
+
+    /** A task that another one's thread will run: without a tag, too, it must not get that one's. */
+    public static Object queued(Object task) {
+        boolean asItIs = !Trilane.carries(Trilane.EXECUTORS) || task == null || task instanceof CarriedBase;
+        return asItIs ? task : new Carried(Trilane.current(), task);
     }
 
     /** Tasks that hold their scope inside, so that wrapping them would only hide what they are, or that have none. */
@@ -50,13 +74,41 @@ public final class Executors {
                         && Trilane.on(Trilane.COMPLETABLE_FUTURE));
     }
 
-    /** Only queues that never look at their elements: a priority queue compares them, a foreign one may cast them. */
-    private static boolean keepsNoOrder(Queue<?> queue) {
-        return queue instanceof LinkedBlockingQueue
-                || queue instanceof SynchronousQueue
-                || queue instanceof ArrayBlockingQueue
-                || queue instanceof LinkedBlockingDeque
-                || queue instanceof LinkedTransferQueue;
+    /** An application's own queue or pool may cast what it is given: a wrapper would throw into it. */
+    private static final class Wraps extends ClassValue<Boolean> {
+        @Override
+        protected Boolean computeValue(Class<?> type) {
+            return Queue.class.isAssignableFrom(type) ? isBlind(type) : !looks(type);
+        }
+
+        private static boolean isBlind(Class<?> type) {
+            return type == LinkedBlockingQueue.class
+                    || type == SynchronousQueue.class
+                    || type == ArrayBlockingQueue.class
+                    || type == LinkedBlockingDeque.class
+                    || type == LinkedTransferQueue.class
+                    || BLIND.contains(type.getName());
+        }
+
+        private static boolean looks(Class<?> type) {
+            for (Class<?> at = type; at != ThreadPoolExecutor.class && at != null; at = at.getSuperclass()) {
+                if (!EASY.contains(at.getName()) && (has(at, "beforeExecute", Thread.class, Runnable.class)
+                        || has(at, "afterExecute", Runnable.class, Throwable.class))) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        private static boolean has(Class<?> type, String name, Class<?>... params) {
+            try {
+                return type.getDeclaredMethod(name, params) != null;
+            } catch (NoSuchMethodException none) {
+                return false;
+            } catch (LinkageError unknown) {
+                return true;
+            }
+        }
     }
 
     /** {@code remove(task)} must find the wrapper of {@code task}. */

@@ -3,7 +3,10 @@ package java.trilane;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountedCompleter;
 import java.util.concurrent.ForkJoinTask;
+import java.util.concurrent.RecursiveAction;
+import java.util.concurrent.RecursiveTask;
 
 /** Hooks of {@code ForkJoinPool} and {@code ForkJoinTask}. */
 public final class ForkJoin {
@@ -33,10 +36,15 @@ public final class ForkJoin {
             return task;
         }
         Scope scope = Trilane.current();
-        if (scope == null || task == null || task instanceof Carrier) {
-            return task;
-        }
-        return new Carrier(scope, (ForkJoinTask<?>) task);
+        return scope == null || !ends(task) ? task : new Carrier(scope, (ForkJoinTask<?>) task);
+    }
+
+    /** Any other task may leave {@code exec} unfinished for good, as an actor's mailbox does: to wait for it holds a worker. */
+    private static boolean ends(Object task) {
+        return task instanceof RecursiveTask
+                || task instanceof RecursiveAction
+                || task instanceof CountedCompleter
+                || (task != null && task.getClass().getName().startsWith("java.util.concurrent.ForkJoinTask$"));
     }
 
     /** {@code submit} returns the task it was given. */

@@ -14,6 +14,7 @@ public final class OkHttp {
     private static final Call HOST = new Call("host");
     private static final Call PORT = new Call("port");
     private static final Outbound.Headers HEADERS = new Copy();
+    private static final Kept QUEUED = new Kept();
 
     private OkHttp() {}
 
@@ -39,6 +40,36 @@ public final class OkHttp {
         } catch (Throwable cause) {
             Trilane.failed("okhttp", cause);
             return request;
+        }
+    }
+
+    /** {@code Dispatcher.enqueue(AsyncCall)}: on the thread of whoever makes the call. */
+    public static void queued(Object call) {
+        if (!Trilane.carries(Trilane.OKHTTP) || call == null) {
+            return;
+        }
+        Scope scope = Trilane.current();
+        if (scope != null) {
+            QUEUED.put(call, scope);
+        }
+    }
+
+    /** {@code AsyncCall} runs: a call that had to wait was handed to the pool by the end of another, in that one's scope. */
+    public static void enter(Object call) {
+        if (!Trilane.carries(Trilane.OKHTTP) || call == null) {
+            return;
+        }
+        Holder holder = Trilane.holder();
+        if (holder.enter(call)) {
+            holder.scope = QUEUED.take(call);
+        }
+    }
+
+    /** The end of it. */
+    public static void exit(Object call) {
+        Holder holder = Trilane.seen ? Trilane.holderOrNull() : null;
+        if (holder != null && call != null) {
+            holder.exit(call);
         }
     }
 

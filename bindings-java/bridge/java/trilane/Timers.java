@@ -1,16 +1,11 @@
 package java.trilane;
 
-import java.lang.ref.ReferenceQueue;
-import java.lang.ref.WeakReference;
-import java.util.concurrent.ConcurrentHashMap;
-
 /**
  * Hooks of {@code java.util.Timer}. The queue reads private state of its tasks, so they cannot be wrapped: their
  * scopes are kept beside them, weakly, and set by the timer's own thread between two tasks.
  */
 public final class Timers {
-    private static final ConcurrentHashMap<Key, Scope> SCOPES = new ConcurrentHashMap<Key, Scope>();
-    private static final ReferenceQueue<Object> GONE = new ReferenceQueue<Object>();
+    private static final Kept SCOPES = new Kept();
     private static final Class<?> TIMER_THREAD = timerThread();
 
     private Timers() {}
@@ -29,13 +24,9 @@ public final class Timers {
             return;
         }
         Scope scope = Trilane.current();
-        if (scope == null) {
-            return;
+        if (scope != null) {
+            SCOPES.put(task, scope);
         }
-        for (Object gone = GONE.poll(); gone != null; gone = GONE.poll()) {
-            SCOPES.remove(gone);
-        }
-        SCOPES.put(new Key(task, GONE), scope);
     }
 
     /** {@code TaskQueue.getMin}: the timer's thread looks at its next task; whatever it ran before is over. */
@@ -57,31 +48,7 @@ public final class Timers {
         Object task = holder.timerTask;
         holder.timerTask = null;
         if (task != null && Trilane.on(Trilane.TIMER)) {
-            holder.scope = SCOPES.get(new Key(task, null));
-        }
-    }
-
-    /** A task by identity, held weakly. */
-    private static final class Key extends WeakReference<Object> {
-        private final int hash;
-
-        Key(Object task, ReferenceQueue<Object> queue) {
-            super(task, queue);
-            hash = System.identityHashCode(task);
-        }
-
-        @Override
-        public int hashCode() {
-            return hash;
-        }
-
-        @Override
-        public boolean equals(Object other) {
-            if (this == other) {
-                return true;
-            }
-            Object task = get();
-            return task != null && other instanceof Key && ((Key) other).get() == task;
+            holder.scope = SCOPES.get(task);
         }
     }
 }

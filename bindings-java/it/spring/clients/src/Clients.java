@@ -1,3 +1,4 @@
+import com.google.common.util.concurrent.MoreExecutors;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
@@ -6,6 +7,7 @@ import java.net.URI;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import okhttp3.Call;
 import okhttp3.Callback;
@@ -36,6 +38,8 @@ public class Clients {
                     .setMaxConnTotal(1).setMaxConnPerRoute(1).build())
             .build();
     private static final OkHttpClient OK = narrow();
+    /** Guava's: whoever comes first has the pool run what the others have queued since. */
+    private static final Executor IN_TURN = MoreExecutors.newSequentialExecutor(Executors.newFixedThreadPool(2));
     /** A request that is used again and again. */
     private static volatile Request reused;
     /** A call that is cloned again and again. */
@@ -71,7 +75,19 @@ public class Clients {
             case "/okhttp":
                 return body(OK.newCall(request(url, id)).execute());
             case "/okhttp-async":
-                return enqueue(OK.newCall(request(url, id)));
+                return enqueue(OK.newCall(request(url, id)), null);
+            case "/okhttp-callback":
+                return enqueue(OK.newCall(request(url, id)), request(url, id));
+            case "/okhttp-in-turn":
+                CompletableFuture<String> done = new CompletableFuture<>();
+                IN_TURN.execute(() -> {
+                    try {
+                        done.complete(body(OK.newCall(request(url, id)).execute()));
+                    } catch (Throwable why) {
+                        done.completeExceptionally(why);
+                    }
+                });
+                return done.get();
             case "/okhttp-reused":
                 if (reused == null) {
                     reused = OK.newCall(request(url, id)).request();
@@ -121,7 +137,8 @@ public class Clients {
         }
     }
 
-    private static String enqueue(Call call) throws Exception {
+    /** What the call brings, or what its callback fetches by another call. */
+    private static String enqueue(Call call, Request next) throws Exception {
         CompletableFuture<String> done = new CompletableFuture<>();
         call.enqueue(new Callback() {
             @Override
@@ -131,7 +148,12 @@ public class Clients {
 
             @Override
             public void onResponse(Call ended, Response response) throws IOException {
-                done.complete(body(response));
+                String text = body(response);
+                try {
+                    done.complete(next == null ? text : body(OK.newCall(next).execute()));
+                } catch (Throwable why) {
+                    done.completeExceptionally(why);
+                }
             }
         });
         return done.get();
