@@ -55,10 +55,10 @@ fn one(file: &Path, options: &Options) -> u8 {
 /// The dialect and what is accepted without meaning, or every problem.
 pub(crate) fn load(name: &str, text: &str, dialect: Option<Dialect>) -> Result<(Dialect, Vec<Problem>), Vec<Problem>> {
     match dialect {
-        Some(Dialect::Native) => rules::check(name, text).map(|_| (Dialect::Native, Vec::new())),
+        Some(Dialect::Native) => rules::check(name, text).map(|rules| (Dialect::Native, rules.notes)),
         Some(dialect) => dialect::read(dialect, name, text, &Context::default()).map(|l| (dialect, l.notes)),
         None => dialect::load(name, text, &Context::default()).map(|loaded| match loaded {
-            Loaded::Native(_) => (Dialect::Native, Vec::new()),
+            Loaded::Native(rules) => (Dialect::Native, rules.notes),
             Loaded::Other(dialect, lowered) => (dialect, lowered.notes),
         }),
     }

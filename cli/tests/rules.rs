@@ -253,6 +253,20 @@ fn check_speaks_json_for_machines() {
 }
 
 #[test]
+fn check_notes_a_fallback_that_leads_back_to_its_own_lane() {
+    let path = std::env::temp_dir().join(format!("trilane-back-{}.yaml", std::process::id()));
+    let rules = "apiVersion: trilane/v1\nlanes: [{tag: gray}, {tag: blue}]\nservices: [{name: p, fallback: {noinstances: WORD}}]\n";
+    let check = |word: &str| {
+        std::fs::write(&path, rules.replace("WORD", word)).unwrap();
+        let (status, told) = trilane(&["check", "--json", &path.display().to_string()]);
+        assert_eq!(status, Some(0), "{told}");
+        told.contains("\"note\"") && told.contains("[blue, baseline]")
+    };
+    assert!(check("blue") && !check("[blue, baseline]") && !check("baseline"));
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
 fn convert_prints_a_native_file_and_tells_what_is_lost() {
     let folder = tempfile("convert");
     let file = folder.join("lanes.json");

@@ -13,7 +13,7 @@ use trilane_lane::model::decide::{Entropy, Facts, Left, Watch, decide};
 use trilane_lane::model::plan::Plan;
 use trilane_lane::model::{Caller, Field, Model, Name};
 use trilane_lane::route::{Case, Decision};
-use trilane_lane::rules::dialect::{self, Context, Loaded};
+use trilane_lane::rules::dialect::{self, Context, Dialect, Loaded};
 use trilane_lane::rules::{Problem, Snapshot};
 use trilane_lane::tag::{TagId, Tags};
 
@@ -53,10 +53,12 @@ impl Engine {
     pub(crate) fn load(&self, path: &str, text: &str) -> Result<Loaded, Vec<Problem>> {
         let context = Context { settings: &self.settings.dialect, service: &[] };
         let loaded = dialect::load(path, text, &context)?;
-        if let Loaded::Other(dialect, lowered) = &loaded {
-            for note in lowered.notes.iter().take(20) {
-                self.log(Level::Info, "TRL-211", &format!("{} {note}", dialect.name()), &note.to_string());
-            }
+        let (dialect, notes) = match &loaded {
+            Loaded::Native(rules) => (Dialect::Native, &rules.notes),
+            Loaded::Other(dialect, lowered) => (*dialect, &lowered.notes),
+        };
+        for note in notes.iter().take(20) {
+            self.log(Level::Info, "TRL-211", &format!("{} {note}", dialect.name()), &note.to_string());
         }
         Ok(loaded)
     }

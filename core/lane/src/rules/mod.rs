@@ -38,6 +38,8 @@ pub struct Rules {
     pub trust: Option<Condition>,
     /// `show:` names of headers, lower-case, whose values samples of incoming requests show.
     pub show: Vec<String>,
+    /// What its writer should know although the file is accepted, each with its place.
+    pub notes: Vec<Problem>,
 }
 
 /// `groups[]`: the services that a group's lanes run through.

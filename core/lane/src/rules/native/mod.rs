@@ -5,7 +5,7 @@ mod lanes;
 mod values;
 
 use super::walk::{Fields, Source, Value};
-use super::{Entry, Problem, Rules, Service, tree};
+use super::{Entry, Problem, Rules, Service, Target, tree};
 use crate::Mode;
 use std::collections::HashMap;
 
@@ -20,8 +20,8 @@ pub(super) fn read(name: &str, text: &str) -> Result<Rules, Vec<Problem>> {
     if let Some(second) = source.documents().nth(1) {
         second.problem("a second document", "one document: lanes, services and entry rules together");
     }
-    let (problems, _) = source.finish();
-    if problems.is_empty() { Ok(rules) } else { Err(problems) }
+    let (problems, notes) = source.finish();
+    if problems.is_empty() { Ok(Rules { notes, ..rules }) } else { Err(problems) }
 }
 
 fn document(value: Value) -> Rules {
@@ -51,7 +51,7 @@ fn document(value: Value) -> Rules {
     let trust = fields.even_null("trust").and_then(|t| t.fields(&["when"], &[])?.need("when")).map(entry::some);
     let show = fields.list("show").into_iter().filter_map(shown).collect();
     unique(fields.get("show").map(Value::quiet_items).unwrap_or_default().into_iter());
-    Rules { mode, hooks, lanes, groups, services, entries, trust, show }
+    Rules { mode, hooks, lanes, groups, services, entries, trust, show, notes: Vec::new() }
 }
 
 /// The names that other parts of the file may use.
@@ -119,7 +119,16 @@ fn service(value: Value, names: &Names) -> Option<Service> {
     let instances = fields.list("instances").into_iter().filter_map(|i| lanes::instance(i, names)).collect();
     unique(fields.list("instances").into_iter().filter_map(|i| field_of(i, "address")));
     let fallback = fields.get("fallback").and_then(|f| f.fields(&["noinstances", "noavailabled"], &[]));
-    let target = |case: &str| fallback.and_then(|f| f.get(case)).and_then(|v| lanes::target(v, names));
+    let target = |case: &str| {
+        let value = fallback.and_then(|f| f.get(case))?;
+        let target = lanes::target(value, names);
+        if let Some(Target::Tag(tag)) = &target {
+            value.note(format!(
+                "requests of lane `{tag}` itself fail here in that case: `[{tag}, baseline]` has them go on"
+            ));
+        }
+        target
+    };
     let missing = fields.get("baseline_missing").and_then(lanes::baseline_missing).unwrap_or_default();
     Some(Service {
         mode: fields.get("mode").and_then(mode),
